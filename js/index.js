@@ -1,0 +1,3 @@
+export { Arena } from './arena.js';
+export { ArenaError, ArenaOutOfMemoryError } from './errors.js';
+export { ArenaMemory } from './memory.js';

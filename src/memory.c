@@ -1,0 +1,38 @@
+#include "memory.h"
+
+#ifdef __wasm__
+uintptr_t memory_host_end(void) {
+  return __builtin_wasm_memory_size(0) * MEMORY_PAGE;
+}
+
+bool memory_host_grow(size_t pages) {
+  return __builtin_wasm_memory_grow(0, pages) != SIZE_MAX;
+}
+#endif
+
+bool memory_reach(struct memory *memory, uintptr_t end) {
+  if (end <= memory->end) return true;
+  memory->refusal = REFUSED_BY_MAXIMUM;
+  if (end > memory->maximum) return false;
+
+  /*
+   * Growth is geometric, because one costs up to 0.3 ms and makes every view stale. A refused step
+   * is halved, down to what is needed: asking for the bare need at once would mean a growth for
+   * every page from then on.
+   */
+  memory->refusal = REFUSED_BY_HOST;
+  uintptr_t host_end = memory_host_end();
+  size_t needed = (end - memory->end + MEMORY_PAGE - 1) / MEMORY_PAGE;
+  size_t most = (memory->maximum - host_end) / MEMORY_PAGE;
+  size_t pages = host_end / MEMORY_PAGE;
+  if (pages > most) pages = most;
+  for (;; pages /= 2) {
+    if (pages < needed) pages = needed;
+    if (memory_host_grow(pages)) break;
+    if (pages == needed) return false;
+  }
+  if (host_end != memory->end) memory->frontier = host_end;
+  memory->end = host_end + pages * MEMORY_PAGE;
+  memory->grows++;
+  return true;
+}
