@@ -1,0 +1,22 @@
+import { moduleBytes } from '../../js/wasm.js';
+
+const PAGES = 256;
+
+/**
+ * The package's own module without its wrapper, used as a JavaScript program uses any allocator that
+ * was compiled to wasm: through its exports, with an address of an arena's header.
+ *
+ * @returns {{ core: any, open: () => number }} the exports, and what makes a header
+ */
+export function raw() {
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
+  const module = new WebAssembly.Module(moduleBytes());
+  const core = new WebAssembly.Instance(module, { env: { memory } }).exports;
+  core.init(PAGES * 65536);
+  const open = () => {
+    const header = core.header();
+    core.open(header, 0, 0xffffffff, 0);
+    return header;
+  };
+  return { core, open };
+}

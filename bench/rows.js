@@ -1,0 +1,157 @@
+/**
+ * The rows of the performance contract, in its order. A row has a subject of ours and either a peer,
+ * whose time ÷ ours is to be at least `atLeast` of the engine, or `atMost`. A row without a bound
+ * says something that the contract doesn't.
+ */
+
+const SAMPLED = 7;
+const STARTED = 15;
+const COUNTED = 1;
+
+/** How often each subject is run; the names are those of subject.js. */
+export const rounds = (subject) => {
+  if (subject.startsWith('startup/')) return STARTED;
+  return /^(alloc|views|marks)\//.test(subject) ? SAMPLED : COUNTED;
+};
+
+const bounds = (V8, JSC, SpiderMonkey) => ({ V8, JSC, SpiderMonkey });
+
+/**
+ * @typedef {object} Row
+ * @property {string} name what `npm run bench -- NAME` calls it
+ * @property {string} what
+ * @property {string} ours a subject
+ * @property {string} [peer] a subject
+ * @property {string} [against] what the peer is
+ * @property {Record<string, number>} [atLeast] by engine
+ * @property {number} [atMost]
+ * @property {boolean} [below] whether `atMost` itself is too much
+ */
+
+/** @type {Row[]} */
+export const rows = [
+  {
+    name: 'alloc-raw',
+    what: 'alloc(64, 8)',
+    ours: 'alloc/arena',
+    peer: 'alloc/rawExport',
+    against: 'the same bump through its raw export',
+    atLeast: bounds(1.5, 2, 0.7),
+  },
+  {
+    name: 'alloc-arenas',
+    what: 'alloc(64, 8), 8 arenas in turn',
+    ours: 'alloc/arenas',
+    peer: 'alloc/rawExports',
+    against: 'likewise',
+    atLeast: bounds(1.5, 1.5, 0.7),
+  },
+  {
+    name: 'alloc-malloc',
+    what: 'alloc(64, 8), 1,000 blocks, reset',
+    ours: 'alloc/arena',
+    peer: 'alloc/malloc',
+    against: 'dlmalloc: malloc 1,000 blocks, free them',
+    atLeast: bounds(8, 10, 2.8),
+  },
+  {
+    name: 'alloc-malloc-pair',
+    what: 'alloc(64, 8), 1,000 blocks, reset',
+    ours: 'alloc/arena',
+    peer: 'alloc/mallocPair',
+    against: 'dlmalloc: malloc, free at once',
+  },
+  {
+    name: 'alloc-bump',
+    what: 'alloc(64, 8)',
+    ours: 'alloc/arena',
+    peer: 'alloc/bump',
+    against: 'a bump class in plain JavaScript',
+    atLeast: bounds(1, 1, 0.85),
+  },
+  {
+    name: 'float32-16',
+    what: 'float32(16), steady frame',
+    ours: 'views/arena16',
+    peer: 'views/plain16',
+    against: 'new Float32Array(16)',
+    atLeast: bounds(5, 2.5, 2),
+  },
+  {
+    name: 'float32-256',
+    what: 'float32(256), steady frame',
+    ours: 'views/arena256',
+    peer: 'views/plain256',
+    against: 'new Float32Array(256)',
+    atLeast: bounds(50, 20, 4),
+  },
+  {
+    name: 'garbage',
+    what: 'garbage of a steady frame of 1,000 views and marks',
+    ours: 'garbage/arena',
+    atMost: 0,
+  },
+  {
+    name: 'mark',
+    what: 'mark, alloc(64, 8), release',
+    ours: 'marks/arena',
+    peer: 'marks/stack',
+    against: 'stackSave, stackAlloc, stackRestore',
+    atLeast: bounds(2, 2, 0.5),
+  },
+  {
+    name: 'growth',
+    what: '1 GiB in blocks of 1 KiB past a reserve of 1 MiB: memory.grow',
+    ours: 'memory/growth',
+    atMost: 12,
+  },
+  {
+    name: 'small-arenas',
+    what: '10,000 live arenas of 1 KiB: frontier',
+    ours: 'memory/smallArenas',
+    atMost: 12,
+  },
+  {
+    name: 'churn',
+    what: 'churn, arenas filled one by one: frontier ÷ peak',
+    ours: 'churn/oneByOne',
+    atMost: 1.2,
+  },
+  {
+    name: 'churn-interleaved',
+    what: 'churn, 32 filled interleaved',
+    ours: 'churn/interleaved',
+    atMost: 1.2,
+  },
+  {
+    name: 'churn-all',
+    what: 'churn, all 1,000 filled interleaved',
+    ours: 'churn/allAtOnce',
+    atMost: 1.2,
+  },
+  {
+    name: 'startup-allocation',
+    what: 'first allocation after import',
+    ours: 'startup/allocation',
+    atMost: 3,
+    below: true,
+  },
+  {
+    name: 'startup-both',
+    what: 'import and first allocation',
+    ours: 'startup/importAndAllocation',
+    atMost: 6,
+    below: true,
+  },
+  { name: 'size-module', what: 'wasm module', ours: 'size/wasmModule', atMost: 4096 },
+  {
+    name: 'size-bundle',
+    what: 'import { Arena }, minified, Brotli',
+    ours: 'size/bundle',
+    atMost: 6656,
+  },
+];
+
+/** Rows called `name`, or whose name begins with it and a hyphen. */
+export const rowsNamed = (name) =>
+  rows.filter((row) => row.name === name || row.name.startsWith(`${name}-`));

@@ -1,0 +1,68 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { rounds } from './rows.js';
+
+const script = fileURLToPath(new URL('subject.js', import.meta.url));
+
+/**
+ * Runs the subjects of the rows in rounds, A B C A B C …, so that a machine that slows down or is
+ * busy for a while hits all of them; each run is a process of its own, because what one subject
+ * teaches an engine's optimiser would change the next one's figure.
+ *
+ * @param {import('./rows.js').Row[]} rows
+ * @param {string[]} command the runtime and its arguments
+ * @param {(done: string) => void} progress
+ */
+export function run(rows, [runtime, ...args], progress) {
+  const subjects = [...new Set(rows.flatMap(({ ours, peer }) => [ours, peer]))].filter(Boolean);
+  const measured = new Map(subjects.map((subject) => [subject, []]));
+  const most = Math.max(...subjects.map(rounds));
+  let host;
+  for (let round = 0; round < most; round++) {
+    for (const subject of subjects.filter((subject) => round < rounds(subject))) {
+      progress(`round ${round + 1} of ${most}: ${subject}`);
+      const { value, unit, ...rest } = JSON.parse(output(runtime, [...args, script, subject]));
+      measured.get(subject).push({ value, unit });
+      host = rest;
+    }
+  }
+  progress('');
+  const date = new Date().toISOString().slice(0, 10);
+  return { ...host, date, rows: rows.map((row) => evaluate(row, measured, host.engine)) };
+}
+
+/** What it prints; where it fails, the error has what it wrote to stderr. */
+function output(file, args) {
+  return execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function evaluate({ name, what, against, ours, peer, atLeast, atMost, below }, measured, engine) {
+  const unit = measured.get(ours)[0].unit;
+  const own = measured.get(ours).map(({ value }) => value);
+  const result = { name, what, unit, ours: summary(own) };
+  if (peer) {
+    const other = measured.get(peer).map(({ value }) => value);
+    const ratio = median(other.map((value, round) => value / own[round]));
+    const bound = atLeast?.[engine];
+    return { ...result, against, peer: summary(other), ratio, bound, met: bound && ratio >= bound };
+  }
+  const { value } = result.ours;
+  return { ...result, bound: atMost, below, met: below ? value < atMost : value <= atMost };
+}
+
+/** Median, and the distance between the quartiles as a share of it. */
+function summary(values) {
+  const value = median(values);
+  return { value, spread: value && (quantile(values, 0.75) - quantile(values, 0.25)) / value };
+}
+
+function median(values) {
+  return quantile(values, 0.5);
+}
+
+function quantile(values, q) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * q;
+  const low = Math.floor(at);
+  return sorted[low] + (sorted[Math.ceil(at)] - sorted[low]) * (at - low);
+}

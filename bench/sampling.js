@@ -1,0 +1,48 @@
+/**
+ * How a subject's time is measured, in the child process that it has for itself.
+ *
+ * tinybench takes the samples. It times each call of its function, which costs it some 50 ns, and an
+ * operation here costs 1 to 1,000: so a frame is 1,000 operations, and a sample as many frames as
+ * take 5 ms. That also makes a subject pay for its own garbage in nearly every sample, where a
+ * sample of one frame would leave the collections in a tail that no median sees.
+ */
+import { Bench } from 'tinybench';
+
+/** Operations a frame. */
+export const FRAME = 1000;
+
+const WARM_UP_MS = 250;
+const SAMPLE_MS = 5;
+const SAMPLES = 60;
+
+/** Written to, so that no engine finds a result unused. */
+export const sink = { value: 0 };
+
+/**
+ * @param {() => number} frame does FRAME operations and returns a number made of their results
+ * @returns {{ value: number, unit: string }} the median time of one operation
+ */
+export function measure(frame) {
+  const frames = warmUp(frame);
+  const bench = new Bench({ iterations: SAMPLES, time: 0, warmup: false, throws: true });
+  const sample = () => {
+    for (let i = 0; i < frames; i++) sink.value += frame();
+  };
+  bench.add('subject', sample, { async: false });
+  bench.runSync();
+  const { latency } = bench.tasks[0].result;
+  return { value: (latency.p50 * 1e6) / (frames * FRAME), unit: 'ns' };
+}
+
+/** Calls `frame` until it is optimised, as a program does; returns how many fit in a sample. */
+function warmUp(frame) {
+  let calls = 0;
+  let before = 0;
+  const start = performance.now();
+  for (let now = start; now < start + WARM_UP_MS; now = performance.now()) {
+    sink.value += frame();
+    calls++;
+    if (now < start + WARM_UP_MS / 2) before = calls;
+  }
+  return Math.max(1, Math.round(((calls - before) * SAMPLE_MS) / (WARM_UP_MS / 2)));
+}
