@@ -2,13 +2,15 @@ import {
   arenaError,
   badArgument,
   checkAlign,
+  checkMost,
   checkOptions,
   checkSize,
+  optional,
   outOfMemory,
+  refuseValue,
   show,
-  unsupported,
 } from './errors.js';
-import { ArenaMemory, defaultMemory } from './memory.js';
+import { ArenaMemory, close, current, defaultMemory, open, refusal, settle } from './memory.js';
 
 /** Words of an arena's header, counted from its cursor; src/exports.c asserts their places. */
 const LIMIT = 1;
@@ -30,75 +32,29 @@ const MARKS = 0x3fffffff;
 const ON_STACK = -1;
 const ALWAYS_ON_STACK = -2;
 
-const Float16 = /** @type {any} */ (globalThis).Float16Array;
-
-/** Element types; a kind is an index into this. */
-const TYPES = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  DataView,
-  Float16,
-];
-const INT8 = 0;
-const UINT8 = 1;
-const UINT8_CLAMPED = 2;
-const INT16 = 3;
-const UINT16 = 4;
-const INT32 = 5;
-const UINT32 = 6;
-const FLOAT32 = 7;
-const FLOAT64 = 8;
-const BIG_INT64 = 9;
-const BIG_UINT64 = 10;
-const DATA_VIEW = 11;
-const FLOAT16 = 12;
-
-/** The intrinsic getter that names a typed array's type, and is undefined for everything else. */
-const { get: typeName } = /** @type {{ get: () => string | undefined }} */ (
-  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
-);
-
 /**
  * A view that an earlier frame got, and what has to be as it was then for it to be right again.
- * Where `start` is the cursor, kind, length and alignment decide where the block lies, so nothing
+ * Where `start` is the cursor, type, length and alignment decide where the block lies, so nothing
  * needs to be computed; `words` differs after a growth.
+ *
+ * @param {any} Type
+ * @param {number} length
+ * @param {number} align
+ * @param {number} start cursor before the block
+ * @param {number} end cursor behind it
+ * @param {Uint32Array} [words] the memory's words then
+ * @param {any} [view]
  */
-class CachedView {
-  /**
-   * @param {number} kind
-   * @param {number} length
-   * @param {number} align
-   * @param {number} start cursor before the block
-   * @param {number} end cursor behind it
-   * @param {Uint32Array | null} words the memory's words then
-   * @param {any} view
-   */
-  constructor(kind, length, align, start, end, words, view) {
-    this.kind = kind;
-    this.length = length;
-    this.align = align;
-    this.start = start;
-    this.end = end;
-    this.words = words;
-    this.view = view;
-  }
-}
+const cached = (Type, length, align, start, end, words, view) => {
+  return { Type, length, align, start, end, words, view };
+};
 
 /** What stands where no view is cached: no length is equal to this one. */
-const MISS = new CachedView(-1, -1, 0, 0, 0, null, null);
+const MISS = cached(undefined, -1, 0, 0, 0);
 
-/** @type {TextEncoder | undefined} */
+/** @type {TextEncoder} made at the first use, as the decoder is: not every host has them */
 let encoder;
-/** @type {TextDecoder | undefined} */
+/** @type {TextDecoder} */
 let decoder;
 
 /**
@@ -149,16 +105,13 @@ export class Arena {
    * @throws ERR_ARENA_UNSUPPORTED the default memory cannot be made here
    */
   constructor(options = {}) {
-    checkOptions(options, { memory: 'object', zero: 'boolean', label: 'string' });
+    checkOptions(options, { zero: 'boolean', label: 'string' });
     const { capacity = 0, limit = 0xffffffff, views = 1024, zero = false, label = '' } = options;
     checkSize(capacity, 'capacity');
     checkSize(limit, 'limit');
     checkSize(views, 'views');
-    if (capacity > limit) {
-      const message = `capacity (${capacity}) is above limit (${limit})`;
-      throw arenaError(RangeError, 'ERR_ARENA_SIZE', message);
-    }
-    const memory = options.memory ?? defaultMemory();
+    checkMost(capacity, 'capacity', limit);
+    const { memory = defaultMemory() } = options;
     if (!(memory instanceof ArenaMemory)) throw badArgument('memory must be an ArenaMemory');
 
     /**
@@ -170,15 +123,9 @@ export class Arena {
     this.label = label;
     /** @internal */
     this._limit = limit;
-    /** @internal word index of the header; of the memory's dead one once freed */
-    this._header = memory._open(capacity, limit, zero) / 4;
-    /** @internal which view since the reset comes next */
-    this._index = 0;
     /** @internal */
     this._maxViews = views;
-    /** @internal views by allocation index, and a miss behind the last one */
-    this._cache = [MISS];
-    /** @internal the newest open mark where it is in these fields, and the cursor and index then */
+    /** @internal the newest open mark, where it is in these fields, and the cursor and index then */
     this._mark = zero ? ALWAYS_ON_STACK : ON_STACK;
     /** @internal */
     this._markCursor = 0;
@@ -188,9 +135,14 @@ export class Arena {
     this._stack = [];
     /** @internal numbers on the stack */
     this._depth = 0;
+    /** @internal views by allocation index since the reset, and a miss behind the last one */
+    this._cache = [MISS];
+    /** @internal which of them comes next */
+    this._index = 0;
     /** @internal what `highWater` is once freed */
     this._highWater = 0;
-    memory._watch(this, label);
+    /** @internal word index of the header; of the memory's dead one once freed */
+    this._header = open(memory, this, capacity, zero);
   }
 
   /**
@@ -220,7 +172,7 @@ export class Arena {
         return start;
       }
     }
-    return this._allocSlow(size, align);
+    return this.tryAlloc(size, align) || refuse(this, size);
   }
 
   /**
@@ -232,9 +184,16 @@ export class Arena {
    * @throws ERR_ARENA_SIZE, ERR_ARENA_ALIGNMENT, ERR_ARENA_FREED
    */
   tryAlloc(size, align = 8) {
-    const ptr = this._tryAlloc(size, align);
-    this.memory._settle();
-    return ptr;
+    checkSize(size, 'size');
+    checkAlign(align);
+    const words = this.memory._words;
+    const header = this._header;
+    const start = ((words[header] + (align - 1)) & -align) >>> 0;
+    if (start + size <= words[header + LIMIT]) {
+      words[header] = start + size;
+      return start;
+    }
+    return call(this, this.memory._core.alloc, size, align);
   }
 
   /**
@@ -248,10 +207,7 @@ export class Arena {
   allocZeroed(size, align = 8) {
     checkSize(size, 'size');
     checkAlign(align);
-    const ptr = this._call(this.memory._core.allocZeroed, size, align);
-    if (!ptr) throw this._outOfMemory(size);
-    this.memory._settle();
-    return ptr;
+    return call(this, this.memory._core.allocZeroed, size, align) || refuse(this, size);
   }
 
   /**
@@ -277,13 +233,10 @@ export class Arena {
     checkSize(oldSize, 'oldSize');
     checkSize(newSize, 'newSize');
     checkAlign(align);
-    if (ptr !== 0 && oldSize) this._checkBlock(ptr, oldSize, 0);
-    this._check();
-    this._flushMark();
-    const moved = this._call(this.memory._core.realloc, ptr, oldSize, newSize, align);
-    if (!moved) throw this._outOfMemory(newSize);
-    this.memory._settle();
-    return moved;
+    if (ptr !== 0 && oldSize) checkBlock(this, ptr, oldSize, 0);
+    flushMark(this);
+    const { realloc } = this.memory._core;
+    return call(this, realloc, ptr, oldSize, newSize, align) || refuse(this, newSize);
   }
 
   /**
@@ -296,7 +249,7 @@ export class Arena {
    * @returns {Int8Array<ArrayBuffer>}
    */
   int8(length, align = 1) {
-    return this._cached(INT8, length, align) ?? this._view(INT8, length, align);
+    return this._view(Int8Array, length, align);
   }
 
   /**
@@ -305,7 +258,7 @@ export class Arena {
    * @returns {Uint8Array<ArrayBuffer>}
    */
   uint8(length, align = 1) {
-    return this._cached(UINT8, length, align) ?? this._view(UINT8, length, align);
+    return this._view(Uint8Array, length, align);
   }
 
   /**
@@ -314,7 +267,7 @@ export class Arena {
    * @returns {Uint8ClampedArray<ArrayBuffer>}
    */
   uint8Clamped(length, align = 1) {
-    return this._cached(UINT8_CLAMPED, length, align) ?? this._view(UINT8_CLAMPED, length, align);
+    return this._view(Uint8ClampedArray, length, align);
   }
 
   /**
@@ -323,7 +276,7 @@ export class Arena {
    * @returns {Int16Array<ArrayBuffer>}
    */
   int16(length, align = 2) {
-    return this._cached(INT16, length, align) ?? this._view(INT16, length, align);
+    return this._view(Int16Array, length, align);
   }
 
   /**
@@ -332,7 +285,7 @@ export class Arena {
    * @returns {Uint16Array<ArrayBuffer>}
    */
   uint16(length, align = 2) {
-    return this._cached(UINT16, length, align) ?? this._view(UINT16, length, align);
+    return this._view(Uint16Array, length, align);
   }
 
   /**
@@ -341,7 +294,7 @@ export class Arena {
    * @returns {Int32Array<ArrayBuffer>}
    */
   int32(length, align = 4) {
-    return this._cached(INT32, length, align) ?? this._view(INT32, length, align);
+    return this._view(Int32Array, length, align);
   }
 
   /**
@@ -350,7 +303,7 @@ export class Arena {
    * @returns {Uint32Array<ArrayBuffer>}
    */
   uint32(length, align = 4) {
-    return this._cached(UINT32, length, align) ?? this._view(UINT32, length, align);
+    return this._view(Uint32Array, length, align);
   }
 
   /**
@@ -359,7 +312,7 @@ export class Arena {
    * @returns {Float32Array<ArrayBuffer>}
    */
   float32(length, align = 4) {
-    return this._cached(FLOAT32, length, align) ?? this._view(FLOAT32, length, align);
+    return this._view(Float32Array, length, align);
   }
 
   /**
@@ -368,7 +321,7 @@ export class Arena {
    * @returns {Float64Array<ArrayBuffer>}
    */
   float64(length, align = 8) {
-    return this._cached(FLOAT64, length, align) ?? this._view(FLOAT64, length, align);
+    return this._view(Float64Array, length, align);
   }
 
   /**
@@ -377,7 +330,7 @@ export class Arena {
    * @returns {BigInt64Array<ArrayBuffer>}
    */
   bigInt64(length, align = 8) {
-    return this._cached(BIG_INT64, length, align) ?? this._view(BIG_INT64, length, align);
+    return this._view(BigInt64Array, length, align);
   }
 
   /**
@@ -386,7 +339,7 @@ export class Arena {
    * @returns {BigUint64Array<ArrayBuffer>}
    */
   bigUint64(length, align = 8) {
-    return this._cached(BIG_UINT64, length, align) ?? this._view(BIG_UINT64, length, align);
+    return this._view(BigUint64Array, length, align);
   }
 
   /**
@@ -398,8 +351,7 @@ export class Arena {
    * @throws ERR_ARENA_UNSUPPORTED it hasn't
    */
   float16(length, align = 2) {
-    if (!Float16) throw unsupported('this engine has no Float16Array');
-    return this._cached(FLOAT16, length, align) ?? this._view(FLOAT16, length, align);
+    return /** @type {Half} */ (this._view(optional('Float16Array'), length, align));
   }
 
   /**
@@ -408,7 +360,7 @@ export class Arena {
    * @returns {DataView<ArrayBuffer>}
    */
   dataView(size, align = 8) {
-    return this._cached(DATA_VIEW, size, align) ?? this._view(DATA_VIEW, size, align);
+    return this._view(DataView, size, align);
   }
 
   /**
@@ -424,16 +376,11 @@ export class Arena {
    * arena.from(new Uint16Array([1, 2, 3])); // Uint16Array(3) [1, 2, 3]
    */
   from(source) {
-    const name = typeName.call(source);
-    const kind = TYPES.findIndex((Type) => Type?.name === name);
-    if (!name || kind < 0) throw badArgument(`source must be a typed array, not ${show(source)}`);
-    const { byteOffset, length } = source;
-    checkStale(source);
-    const inside = source.buffer === this.memory._buffer;
-    const view = this._quietView(kind, length, elementSize(kind));
-    if (inside) source = new TYPES[kind](this.memory._buffer, byteOffset, length);
-    view.set(source);
-    this.memory._settle();
+    const Type = typeOf(source);
+    const { buffer, byteOffset, length } = source;
+    const inside = buffer === this.memory._buffer;
+    const view = viewToWrite(this, Type, length);
+    view.set(inside ? new Type(this.memory._buffer, byteOffset, length) : source);
     return view;
   }
 
@@ -449,13 +396,11 @@ export class Arena {
    * arena.utf8('grün').length; // 5
    */
   utf8(string) {
-    if (typeof string !== 'string') throw badArgument(`not a string: ${show(string)}`);
-    if (typeof TextEncoder === 'undefined') throw unsupported('this host has no TextEncoder');
-    encoder ??= new TextEncoder();
-    const view = this._quietView(UINT8, utf8Length(string), 1);
-    if (/** @type {any} */ (view.buffer).resizable) view.set(encoder.encode(string));
+    if (typeof string !== 'string') throw badArgument(`no string: ${show(string)}`);
+    encoder ??= new (optional('TextEncoder'))();
+    const view = viewToWrite(this, Uint8Array, utf8Length(string));
+    if (view.buffer.resizable) view.set(encoder.encode(string));
     else encoder.encodeInto(string, view);
-    this.memory._settle();
     return view;
   }
 
@@ -471,14 +416,12 @@ export class Arena {
    * arena.text(arena.utf8('grün')); // 'grün'
    */
   text(view) {
-    this._check();
-    if (!ArrayBuffer.isView(view)) throw badArgument(`not a view: ${show(view)}`);
-    if (typeof TextDecoder === 'undefined') throw unsupported('this host has no TextDecoder');
-    checkStale(view);
-    decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
-    const { buffer, byteOffset, byteLength } = view;
-    const bytes = new Uint8Array(/** @type {ArrayBuffer} */ (buffer), byteOffset, byteLength);
-    return decoder.decode(/** @type {any} */ (buffer).resizable ? bytes.slice() : bytes);
+    check(this);
+    typeOf(view);
+    decoder ??= new (optional('TextDecoder'))('utf-8', { ignoreBOM: true });
+    const { buffer, byteOffset, byteLength } = /** @type {any} */ (view);
+    const end = byteOffset + byteLength;
+    return decoder.decode(buffer.resizable ? buffer.slice(byteOffset, end) : view);
   }
 
   /**
@@ -498,15 +441,10 @@ export class Arena {
    * const xs = arena.view(Float32Array, p, 256);
    */
   view(Type, ptr, length) {
-    const kind = TYPES.indexOf(/** @type {any} */ (Type));
-    if (!Type || kind < 0) throw badArgument(`not a view type: ${show(Type)}`);
-    const size = byteSize(kind, length);
-    this._checkBlock(ptr, size, 0);
-    if (ptr % elementSize(kind)) {
-      const message = `ptr (${ptr}) is no multiple of the element size (${elementSize(kind)})`;
-      throw arenaError(RangeError, 'ERR_ARENA_ALIGNMENT', message);
-    }
-    this.memory._settle();
+    if (!('buffer' in Object(Type?.prototype))) throw badArgument(`no view type: ${show(Type)}`);
+    checkBlock(this, ptr, byteSize(Type, length), 0);
+    const align = elementSize(Type);
+    if (ptr % align) refuseValue('ERR_ARENA_ALIGNMENT', ptr, `ptr must be a multiple of ${align}`);
     return new Type(this.memory._buffer, ptr, length);
   }
 
@@ -524,15 +462,9 @@ export class Arena {
    * // arena.release(mark);    // ERR_ARENA_MARK: it is not open any more
    */
   mark() {
-    const memory = this.memory;
-    const cursor = memory._words[this._header];
-    if (this._mark !== ON_STACK || !(cursor > NOWHERE)) return this._markSlow();
-    const mark = memory._serial;
-    memory._serial = (mark + 1) & MARKS;
-    this._mark = mark;
-    this._markCursor = cursor;
-    this._markIndex = this._index;
-    return mark;
+    const cursor = this.memory._words[this._header];
+    if (this._mark !== ON_STACK || !(cursor > NOWHERE)) return markSlow(this);
+    return setMark(this, cursor);
   }
 
   /**
@@ -555,7 +487,7 @@ export class Arena {
         return;
       }
     }
-    this._releaseSlow(mark);
+    releaseSlow(this, mark);
   }
 
   /**
@@ -575,20 +507,17 @@ export class Arena {
    * }); // 5
    */
   scope(fn) {
-    if (typeof fn !== 'function') throw badArgument(`fn must be a function, not ${show(fn)}`);
+    if (typeof fn !== 'function') throw badArgument(`no function: ${show(fn)}`);
     const mark = this.mark();
     let result;
     try {
       result = fn(this, mark);
     } finally {
-      if (this._isOpen(mark)) this.release(mark);
+      if (mark === this._mark || indexOf(this, mark) >= 0) this.release(mark);
     }
     if (typeof (/** @type {any} */ (result)?.then) !== 'function') return result;
-    throw arenaError(
-      TypeError,
-      'ERR_ARENA_ASYNC',
-      'fn is async, but its scope ends when it returns; give an async job an arena of its own',
-    );
+    const message = 'fn is async, but its scope is over: give an async job its own arena';
+    throw arenaError(TypeError, 'ERR_ARENA_ASYNC', message);
   }
 
   /**
@@ -626,10 +555,12 @@ export class Arena {
    * const moved = arena.promote(mark, kept);        // the scratch is free, the four elements stay
    */
   promote(mark, block, size, align = 8) {
-    if (ArrayBuffer.isView(block)) return this._promoteView(mark, block);
-    const moved = this._promote(mark, block, size, align);
-    this.memory._settle();
-    return moved;
+    if (typeof block === 'number') return promoteBlock(this, mark, block, size, align);
+    const Type = typeOf(block);
+    const { buffer, byteOffset, byteLength, length = byteLength } = block;
+    if (buffer !== this.memory._buffer) throw outOfBounds('the view is of another memory');
+    const ptr = promoteBlock(this, mark, byteOffset, byteLength, elementSize(Type));
+    return new Type(this.memory._buffer, ptr, length);
   }
 
   /**
@@ -639,8 +570,8 @@ export class Arena {
    * @throws ERR_ARENA_FREED
    */
   reset() {
-    this._check();
-    this._closeAll();
+    check(this);
+    closeAll(this);
     this.memory._core.reset(this._header * 4);
   }
 
@@ -653,48 +584,39 @@ export class Arena {
    */
   trim(bytes = 0) {
     checkSize(bytes, 'bytes');
-    this._check();
-    this._flushMark();
+    check(this);
+    flushMark(this);
     this.memory._core.trim(this._header * 4, bytes);
   }
 
   /** Gives all chunks back. Twice is harmless; afterwards what allocates or reads blocks throws. */
   free() {
     if (this.freed) return;
-    const { memory } = this;
-    const header = this._header * 4;
     this._highWater = this.highWater;
-    this._closeAll();
+    closeAll(this);
     this._cache = [MISS];
-    this._mark = ON_STACK;
-    this._header = memory._dead;
-    memory._close(this, header);
+    close(this.memory, this);
   }
 
   /** Whether it was freed. */
   get freed() {
-    return this._header === this.memory._dead;
+    return this._header === this.memory._state;
   }
 
   /** Bytes in use: blocks and padding, without headers and skipped tails of chunks. */
   get used() {
-    const words = this.memory._current();
-    const header = this._header;
-    return words[header + SETTLED] + words[header] - words[header + START];
+    return word(this, SETTLED) + word(this, 0) - word(this, START);
   }
 
   /** Bytes that can be used in all chunks held, at most the limit. */
   get capacity() {
-    return Math.min(this.memory._current()[this._header + CAPACITY], this._limit);
+    return Math.min(word(this, CAPACITY), this._limit);
   }
 
   /** The most bytes that were ever used at once. */
   get highWater() {
-    const words = this.memory._current();
-    const header = this._header;
-    const peak = Math.max(words[header + PEAK], words[header]) - words[header + START];
-    const used = words[header + SETTLED] + peak;
-    return Math.max(this._highWater, words[header + HIGH_WATER], used);
+    const more = Math.max(0, word(this, PEAK) - word(this, 0));
+    return Math.max(this._highWater, word(this, HIGH_WATER), this.used + more);
   }
 
   /**
@@ -702,84 +624,33 @@ export class Arena {
    * and a `reset` from several chunks change it.
    */
   get base() {
-    this._check();
-    return this.memory._current()[this._header + BASE];
+    check(this);
+    return word(this, BASE);
   }
 
   /** @internal what `console.log` shows in Node.js */
   [Symbol.for('nodejs.util.inspect.custom')]() {
-    const name = this.label ? `Arena '${this.label}'` : 'Arena';
-    if (this.freed) return `${name} { freed, highWater: ${readable(this.highWater)} }`;
     const [used, capacity, highWater] = [this.used, this.capacity, this.highWater].map(readable);
-    return `${name} { used: ${used}, capacity: ${capacity}, highWater: ${highWater} }`;
+    const state = this.freed ? 'freed' : `used: ${used}, capacity: ${capacity}`;
+    return `${nameOf(this)} { ${state}, highWater: ${highWater} }`;
   }
 
   /**
-   * @internal
-   * @param {number} size
-   * @param {number} align
-   */
-  _allocSlow(size, align) {
-    const ptr = this._tryAlloc(size, align);
-    if (!ptr) throw this._outOfMemory(size);
-    this.memory._settle();
-    return ptr;
-  }
-
-  /**
-   * The bump once more, for every alignment, and then the core.
+   * The next view of the cache where it is the one that is asked for, else a new one.
    *
    * @internal
-   * @param {number} size
-   * @param {number} align
-   * @returns {number} 0 where it can't be had
-   */
-  _tryAlloc(size, align) {
-    checkSize(size, 'size');
-    checkAlign(align);
-    const words = this.memory._words;
-    const header = this._header;
-    const start = ((words[header] + (align - 1)) & -align) >>> 0;
-    if (start + size <= words[header + LIMIT]) {
-      words[header] = start + size;
-      return start;
-    }
-    return this._call(this.memory._core.alloc, size, align);
-  }
-
-  /**
-   * Calls a function of the core that may take another chunk or grow the memory.
-   *
-   * @internal
-   * @param {(arena: number, ...rest: any[]) => number} fn
-   * @param {...number} rest
-   * @returns {number} an offset, or 0
-   */
-  _call(fn, ...rest) {
-    this._check();
-    const start = this.memory._current()[this._header + START];
-    const ptr = fn(this._header * 4, ...rest) >>> 0;
-    /* A mark in the fields is always one of the newest chunk. */
-    if (this.memory._current()[this._header + START] !== start) this._pushMark();
-    return ptr;
-  }
-
-  /**
-   * The view that is next in the cache, where it is the one that is asked for.
-   *
-   * @internal
-   * @param {number} kind
+   * @param {any} Type a typed array's constructor, or DataView
    * @param {number} length
    * @param {number} align
-   * @returns {any} undefined where it isn't
+   * @returns {any}
    */
-  _cached(kind, length, align) {
+  _view(Type, length, align) {
     const words = this.memory._words;
     const header = this._header;
     const next = this._cache[this._index];
     if (
       next.length === length &&
-      next.kind === kind &&
+      next.Type === Type &&
       next.align === align &&
       next.start === words[header] &&
       next.end <= words[header + LIMIT] &&
@@ -789,231 +660,262 @@ export class Arena {
       this._index++;
       return next.view;
     }
-  }
-
-  /**
-   * @internal
-   * @param {number} kind
-   * @param {number} length
-   * @param {number} align
-   * @returns {any}
-   */
-  _view(kind, length, align) {
-    const view = this._newView(kind, length, align);
-    this.memory._settle();
-    return view;
-  }
-
-  /**
-   * A view whose block is to be written before anybody else hears of a growth.
-   *
-   * @internal
-   * @param {number} kind
-   * @param {number} length
-   * @param {number} align
-   * @returns {any}
-   */
-  _quietView(kind, length, align) {
-    return this._cached(kind, length, align) ?? this._newView(kind, length, align);
-  }
-
-  /**
-   * @internal
-   * @param {number} kind
-   * @param {number} length
-   * @param {number} align
-   */
-  _newView(kind, length, align) {
-    const size = byteSize(kind, length);
-    checkAlign(align, elementSize(kind));
-    const before = this.memory._words[this._header];
-    const ptr = this._tryAlloc(size, align);
-    if (!ptr) throw this._outOfMemory(size);
-    const view = new TYPES[kind](this.memory._buffer, ptr, length);
-    if (this._index < this._maxViews) {
-      const words = this.memory._words;
-      const chunk = words[this._header + START];
-      const start = before >= chunk && before <= ptr ? before : chunk;
-      const end = words[this._header];
-      if (this._cache.length === this._index + 1) this._cache.push(MISS);
-      this._cache[this._index++] = new CachedView(kind, length, align, start, end, words, view);
-    }
-    return view;
-  }
-
-  /** @internal */
-  _markSlow() {
-    this._check();
-    const { memory } = this;
-    const cursor = memory._current()[this._header];
-    const mark = memory._serial;
-    memory._serial = (mark + 1) & MARKS;
-    this._pushMark();
-    if (cursor > NOWHERE && this._mark === ON_STACK) {
-      this._mark = mark;
-      this._markCursor = cursor;
-      this._markIndex = this._index;
-    } else {
-      this._push(mark, cursor, this._index);
-    }
-    memory._settle();
-    return mark;
-  }
-
-  /** @internal moves the mark in the fields, if there is one, to the stack */
-  _pushMark() {
-    if (this._mark < 0) return;
-    this._push(this._mark, this._markCursor, this._markIndex);
-    this._mark = ON_STACK;
-  }
-
-  /**
-   * @internal
-   * @param {number} mark
-   * @param {number} cursor
-   * @param {number} index
-   */
-  _push(mark, cursor, index) {
-    const stack = this._stack;
-    stack[this._depth] = mark;
-    stack[this._depth + 1] = cursor;
-    stack[this._depth + 2] = index;
-    this._depth += 3;
-  }
-
-  /** @internal @param {number} mark */
-  _releaseSlow(mark) {
-    this._check();
-    const at = this._find(mark);
-    this.memory._core.release(this._header * 4, this._stack[at + 1], this._outer(at));
-    this._closeFrom(at);
-  }
-
-  /**
-   * @internal
-   * @param {number} mark
-   * @param {number} ptr
-   * @param {number} size
-   * @param {number} align
-   */
-  _promote(mark, ptr, size, align) {
-    checkSize(size, 'size');
-    checkAlign(align);
-    this._check();
-    const at = this._find(mark);
-    const position = this._stack[at + 1];
-    this._checkBlock(ptr, size, position);
-    const { promote } = this.memory._core;
-    const moved = this._call(promote, position, this._outer(at), ptr, size, align);
-    if (!moved) throw this._outOfMemory(size);
-    this._closeFrom(at);
-    return moved;
-  }
-
-  /**
-   * @internal
-   * @param {number} mark
-   * @param {any} view
-   */
-  _promoteView(mark, view) {
-    const kind = TYPES.findIndex((Type) => Type && view instanceof Type);
-    checkStale(view);
-    if (view.buffer !== this.memory._buffer) throw outOfBounds('the view lies in another memory');
-    const { byteOffset, byteLength, length = byteLength } = view;
-    const ptr = this._promote(mark, byteOffset, byteLength, elementSize(kind));
-    const moved = new TYPES[kind](this.memory._buffer, ptr, length);
-    this.memory._settle();
-    return moved;
-  }
-
-  /** @internal where on the stack an open mark is, -1 for others; a mark in the fields goes there */
-  /** @param {number} mark */
-  _indexOf(mark) {
-    this._pushMark();
-    let at = this._depth - 3;
-    while (at >= 0 && this._stack[at] !== mark) at -= 3;
-    return at;
-  }
-
-  /** @internal @param {number} mark */
-  _find(mark) {
-    const at = this._indexOf(mark);
-    if (at >= 0) return at;
-    const message = `mark ${show(mark)} is not open in ${this._name()}`;
-    throw arenaError(RangeError, 'ERR_ARENA_MARK', message);
-  }
-
-  /** @internal @param {number} mark */
-  _isOpen(mark) {
-    return mark === this._mark || this._indexOf(mark) >= 0;
-  }
-
-  /** @internal the cursor of the mark before the one at `at`; 0 where there is none */
-  /** @param {number} at */
-  _outer(at) {
-    return at ? this._stack[at - 2] : 0;
-  }
-
-  /** @internal closes the mark at `at` and all above it */
-  /** @param {number} at */
-  _closeFrom(at) {
-    this._depth = at;
-    this._index = this._stack[at + 2];
-  }
-
-  /** @internal */
-  _closeAll() {
-    if (this._mark >= 0) this._mark = ON_STACK;
-    this._depth = 0;
-    this._index = 0;
-  }
-
-  /** @internal tells the header where the newest open mark is */
-  _flushMark() {
-    const mark = this._mark < 0 ? this._outer(this._depth) : this._markCursor;
-    this.memory._current()[this._header + MARK] = mark;
-  }
-
-  /** @internal */
-  _check() {
-    if (!this.freed) return;
-    throw arenaError(Error, 'ERR_ARENA_FREED', `${this._name()} was freed`);
-  }
-
-  /**
-   * Whether [ptr, ptr + size) lies in the used bytes of one chunk, behind the mark at `since`.
-   *
-   * @internal
-   * @param {number} ptr
-   * @param {number} size
-   * @param {number} since position of an open mark, or 0
-   */
-  _checkBlock(ptr, size, since) {
-    this._check();
-    if (typeof ptr !== 'number') throw badArgument(`ptr must be a number, not ${show(ptr)}`);
-    this.memory._current();
-    const { holds } = this.memory._core;
-    if (ptr >>> 0 === ptr && holds(this._header * 4, since, ptr, size)) return;
-    const where = since ? 'the used bytes behind the mark' : 'the used bytes of one chunk';
-    throw outOfBounds(`${size} bytes at ${ptr} are not in ${where}`);
-  }
-
-  /** @internal */
-  _name() {
-    return this.label ? `arena '${this.label}'` : 'the arena';
-  }
-
-  /** @internal @param {number} size */
-  _outOfMemory(size) {
-    const refusal = this.memory._refusal() ?? `its limit of ${this._limit} bytes`;
-    this.memory._settle();
-    return outOfMemory(`${size} bytes in ${this._name()}, which uses ${this.used}`, refusal);
+    return newView(this, Type, length, align);
   }
 }
 
-/** Where the engine has explicit resource management, `using arena = new Arena()` frees it. */
+/* Where the engine has explicit resource management, `using arena = new Arena()` frees it. */
 if (Symbol.dispose) {
-  Object.defineProperty(Arena.prototype, Symbol.dispose, { value: Arena.prototype.free });
+  /** @type {any} */ (Arena.prototype)[Symbol.dispose] = Arena.prototype.free;
+}
+
+/**
+ * Calls a function of the core that may take another chunk or grow the memory.
+ *
+ * @param {Arena} arena
+ * @param {(arena: number, ...rest: any[]) => number} fn
+ * @param {...number} rest
+ * @returns {number} an offset, or 0
+ */
+function call(arena, fn, ...rest) {
+  check(arena);
+  const start = word(arena, START);
+  const ptr = fn(arena._header * 4, ...rest) >>> 0;
+  /* A mark in the fields is always one of the newest chunk. */
+  if (word(arena, START) !== start) pushMark(arena);
+  settle(arena.memory);
+  return ptr;
+}
+
+/**
+ * @param {Arena} arena
+ * @param {any} Type a typed array's constructor, or DataView
+ * @param {number} length
+ * @param {number} align
+ */
+function newView(arena, Type, length, align) {
+  const size = byteSize(Type, length);
+  checkAlign(align, elementSize(Type));
+  const before = arena.memory._words[arena._header];
+  const ptr = arena.tryAlloc(size, align) || refuse(arena, size);
+  const view = new Type(arena.memory._buffer, ptr, length);
+  if (arena._index < arena._maxViews) {
+    const words = arena.memory._words;
+    const chunk = words[arena._header + START];
+    const start = (ptr - before) >>> 0 < align ? before : chunk;
+    if (arena._cache.length === arena._index + 1) arena._cache.push(MISS);
+    arena._cache[arena._index++] = cached(Type, length, align, start, ptr + size, words, view);
+  }
+  return view;
+}
+
+/**
+ * A view that we write to: after a growth onGrow was called, which may have freed anything.
+ *
+ * @param {Arena} arena
+ * @param {any} Type a typed array's constructor, or DataView
+ * @param {number} length
+ */
+function viewToWrite(arena, Type, length) {
+  const view = arena._view(Type, length, elementSize(Type));
+  checkBlock(arena, view.byteOffset, view.byteLength, 0);
+  return view;
+}
+
+/**
+ * A mark inside another one, or in an arena without a chunk, or in one that wipes what it frees.
+ *
+ * @param {Arena} arena
+ */
+function markSlow(arena) {
+  check(arena);
+  pushMark(arena);
+  const where = arena._mark;
+  const cursor = word(arena, 0);
+  const mark = setMark(arena, cursor);
+  if (where !== ON_STACK || cursor === NOWHERE) {
+    pushMark(arena);
+    arena._mark = where;
+  }
+  return mark;
+}
+
+/**
+ * @param {Arena} arena
+ * @param {number} cursor
+ */
+function setMark(arena, cursor) {
+  const { memory } = arena;
+  const mark = memory._serial;
+  memory._serial = (mark + 1) & MARKS;
+  arena._mark = mark;
+  arena._markCursor = cursor;
+  arena._markIndex = arena._index;
+  return mark;
+}
+
+/**
+ * Moves the mark in the fields, if there is one, to the stack.
+ *
+ * @param {Arena} arena
+ */
+function pushMark(arena) {
+  if (arena._mark < 0) return;
+  push(arena, arena._mark, arena._markCursor, arena._markIndex);
+  arena._mark = ON_STACK;
+}
+
+/**
+ * @param {Arena} arena
+ * @param {number} mark
+ */
+function releaseSlow(arena, mark) {
+  check(arena);
+  const at = find(arena, mark);
+  arena.memory._core.release(arena._header * 4, arena._stack[at + 1], outer(arena, at));
+  arena._depth = at;
+  arena._index = arena._stack[at + 2];
+}
+
+/**
+ * @param {Arena} arena
+ * @param {number} mark
+ * @param {number} ptr
+ * @param {number} size
+ * @param {number} align
+ */
+function promoteBlock(arena, mark, ptr, size, align) {
+  checkSize(size, 'size');
+  checkAlign(align);
+  check(arena);
+  const at = find(arena, mark);
+  const [position, index] = arena._stack.slice(at + 1);
+  checkBlock(arena, ptr, size, position);
+  /* Closed before the call, so that onGrow finds it so; open again if there was no growth. */
+  const depth = arena._depth;
+  arena._depth = at;
+  const { promote } = arena.memory._core;
+  const moved = call(arena, promote, position, outer(arena, at), ptr, size, align);
+  if (moved) arena._index = index;
+  else arena._depth = depth;
+  return moved || refuse(arena, size);
+}
+
+/**
+ * Where on the stack an open mark is; -1 for others. A mark in the fields goes there first.
+ *
+ * @param {Arena} arena
+ * @param {number} mark
+ */
+function indexOf(arena, mark) {
+  pushMark(arena);
+  let at = arena._depth - 3;
+  while (at >= 0 && arena._stack[at] !== mark) at -= 3;
+  return at;
+}
+
+/**
+ * @param {Arena} arena
+ * @param {number} mark
+ */
+function find(arena, mark) {
+  const at = indexOf(arena, mark);
+  if (at >= 0) return at;
+  const message = `mark ${show(mark)} is not open in ${nameOf(arena)}`;
+  throw arenaError(RangeError, 'ERR_ARENA_MARK', message);
+}
+
+/**
+ * The cursor of the mark before the one at `at`; 0 where there is none.
+ *
+ * @param {Arena} arena
+ * @param {number} at
+ */
+function outer(arena, at) {
+  return at ? arena._stack[at - 2] : 0;
+}
+
+/**
+ * @param {Arena} arena
+ */
+function closeAll(arena) {
+  arena._mark = Math.min(arena._mark, ON_STACK);
+  arena._depth = 0;
+  arena._index = 0;
+}
+
+/**
+ * Tells the header where the newest open mark is.
+ *
+ * @param {Arena} arena
+ */
+function flushMark(arena) {
+  const mark = arena._mark < 0 ? outer(arena, arena._depth) : arena._markCursor;
+  current(arena.memory)[arena._header + MARK] = mark;
+}
+
+/**
+ * @param {Arena} arena
+ */
+function check(arena) {
+  if (!arena.freed) return;
+  throw arenaError(Error, 'ERR_ARENA_FREED', `${nameOf(arena)} was freed`);
+}
+
+/**
+ * Whether [ptr, ptr + size) lies in the used bytes of one chunk, behind the mark at `since`.
+ *
+ * @param {Arena} arena
+ * @param {number} ptr
+ * @param {number} size
+ * @param {number} since position of an open mark, or 0
+ */
+function checkBlock(arena, ptr, size, since) {
+  check(arena);
+  if (typeof ptr !== 'number') throw badArgument(`no offset: ${show(ptr)}`);
+  current(arena.memory);
+  const { holds } = arena.memory._core;
+  if (ptr >>> 0 === ptr && holds(arena._header * 4, since, ptr, size)) return;
+  throw outOfBounds(`${size} bytes at ${ptr} are outside the used bytes`);
+}
+
+/**
+ * @param {{ label: string }} arena
+ */
+function nameOf({ label }) {
+  return label ? `Arena '${label}'` : 'Arena';
+}
+
+/**
+ * @param {Arena} arena
+ * @param {number} size
+ * @returns {never}
+ */
+function refuse(arena, size) {
+  const reason = refusal(arena.memory) ?? `its limit of ${arena._limit} bytes`;
+  throw outOfMemory(`${size} bytes in ${nameOf(arena)}, which uses ${arena.used}`, reason);
+}
+
+/**
+ * @param {Arena} arena
+ * @param {number} index a word of the header
+ */
+function word(arena, index) {
+  return current(arena.memory)[arena._header + index];
+}
+
+/**
+ * @param {Arena} arena
+ * @param {number} mark
+ * @param {number} cursor
+ * @param {number} index
+ */
+function push(arena, mark, cursor, index) {
+  const stack = arena._stack;
+  stack[arena._depth] = mark;
+  stack[arena._depth + 1] = cursor;
+  stack[arena._depth + 2] = index;
+  arena._depth += 3;
 }
 
 /** @param {string} message */
@@ -1022,34 +924,35 @@ function outOfBounds(message) {
 }
 
 /**
- * A view of 0 bytes is fine, unless it is one because its memory has grown: there is no view to be
- * made on a detached buffer.
+ * The type of a view that is not stale. A view of 0 bytes may be one because its memory has grown:
+ * on its buffer, which is detached then, no view can be made.
  *
- * @param {ArrayBufferView} view
+ * @param {any} view
  */
-function checkStale(view) {
-  if (view.byteLength) return;
+function typeOf(view) {
+  if (!ArrayBuffer.isView(view)) throw badArgument(`no view: ${show(view)}`);
   try {
-    new Uint8Array(/** @type {ArrayBuffer} */ (view.buffer));
+    if (!view.byteLength) new Uint8Array(/** @type {ArrayBuffer} */ (view.buffer));
   } catch {
-    throw outOfBounds('the view is stale: memory has grown since it was made');
+    throw outOfBounds('the view is stale: memory has grown');
   }
+  return /** @type {any} */ (globalThis)[/** @type {any} */ (view)[Symbol.toStringTag]];
 }
 
 /**
- * @param {number} kind
+ * @param {any} Type
  * @param {number} length
  */
-function byteSize(kind, length) {
+function byteSize(Type, length) {
   checkSize(length, 'length');
-  const size = length * elementSize(kind);
-  checkSize(size, 'the size in bytes');
+  const size = length * elementSize(Type);
+  checkSize(size, 'size');
   return size;
 }
 
-/** @param {number} kind */
-function elementSize(kind) {
-  return TYPES[kind].BYTES_PER_ELEMENT ?? 1;
+/** @param {any} Type */
+function elementSize(Type) {
+  return Type.BYTES_PER_ELEMENT ?? 1;
 }
 
 /** @param {string} string */
@@ -1067,7 +970,6 @@ function utf8Length(string) {
 
 /** @param {number} bytes */
 function readable(bytes) {
-  if (bytes < 1024) return `${bytes} B`;
-  const unit = Math.min(3, Math.floor(Math.log2(bytes) / 10));
-  return `${+(bytes / 1024 ** unit).toFixed(1)} ${['', 'KiB', 'MiB', 'GiB'][unit]}`;
+  const unit = Math.floor(Math.log2(bytes || 1) / 10);
+  return `${+(bytes / 1024 ** unit).toFixed(1)} ${['B', 'KiB', 'MiB', 'GiB'][unit]}`;
 }

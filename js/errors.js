@@ -19,8 +19,6 @@
  *   'ERR_ARENA_ARGUMENT' | 'ERR_ARENA_UNSUPPORTED'} ArenaErrorCode
  */
 
-const brand = Symbol.for('wasm-arena.error');
-
 /**
  * What every error of this package is an instance of, whatever its native class. Never constructed.
  *
@@ -43,7 +41,7 @@ export class ArenaError {
    * @returns {error is Error & { code: ArenaErrorCode }}
    */
   static [Symbol.hasInstance](error) {
-    return Object(error) === error && brand in /** @type {object} */ (error);
+    return /^ERR_ARENA_/.test(/** @type {any} */ (error)?.code);
   }
 }
 
@@ -58,15 +56,13 @@ export class ArenaOutOfMemoryError extends RangeError {
  * Makes an error of a native class with a code.
  *
  * @internal
- * @param {ErrorConstructor} Class
+ * @param {new (message: string, options?: ErrorOptions) => Error} Class
  * @param {ArenaErrorCode} code
  * @param {string} message
- * @param {unknown} [cause]
+ * @param {any} [cause]
  */
 export function arenaError(Class, code, message, cause) {
-  const error = new Class(message, cause === undefined ? undefined : { cause });
-  Object.defineProperty(error, brand, { value: true });
-  return Object.assign(error, { code });
+  return Object.assign(new Class(message, cause && { cause }), { code });
 }
 
 /**
@@ -76,10 +72,20 @@ export function arenaError(Class, code, message, cause) {
  * @param {unknown} value
  */
 export function show(value) {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'object' && value) return 'an object';
-  return typeof value === 'function' ? 'a function' : String(value);
+  if (Object(value) === value) return `a ${typeof value}`;
+  return typeof value === 'string' ? `'${value}'` : String(value);
+}
+
+/**
+ * @internal
+ * @param {ArenaErrorCode} code
+ * @param {unknown} value
+ * @param {string} expected
+ * @returns {never}
+ */
+export function refuseValue(code, value, expected) {
+  const Class = typeof value === 'number' ? RangeError : TypeError;
+  throw arenaError(Class, code, `${expected}, not ${show(value)}`);
 }
 
 /**
@@ -90,9 +96,7 @@ export function show(value) {
  */
 export function checkSize(value, name) {
   if (typeof value === 'number' && value >>> 0 === value) return;
-  const Class = typeof value === 'number' ? RangeError : TypeError;
-  const message = `${name} must be an integer from 0 to 4294967295, not ${show(value)}`;
-  throw arenaError(Class, 'ERR_ARENA_SIZE', message);
+  refuseValue('ERR_ARENA_SIZE', value, `${name} must be an integer from 0 to 4294967295`);
 }
 
 /**
@@ -102,17 +106,26 @@ export function checkSize(value, name) {
  * @returns {asserts value is number} a power of two from `least` to 65,536
  */
 export function checkAlign(value, least = 1) {
-  const isNumber = typeof value === 'number';
-  if (isNumber && value >= least && value <= 65536 && Math.log2(value) % 1 === 0) return;
-  const Class = isNumber ? RangeError : TypeError;
-  const message = `alignment must be a power of two from ${least} to 65536, not ${show(value)}`;
-  throw arenaError(Class, 'ERR_ARENA_ALIGNMENT', message);
+  const isPower = typeof value === 'number' && value % 1 === 0 && !(value & (value - 1));
+  if (isPower && value >= least && value <= 65536) return;
+  refuseValue('ERR_ARENA_ALIGNMENT', value, `align must be a power of two from ${least} to 65536`);
+}
+
+/**
+ * @internal
+ * @param {number} value
+ * @param {string} name
+ * @param {number} most
+ */
+export function checkMost(value, name, most) {
+  if (value <= most) return;
+  throw arenaError(RangeError, 'ERR_ARENA_SIZE', `${name} (${value}) is above ${most}`);
 }
 
 /**
  * @internal
  * @param {string} message
- * @param {unknown} [cause]
+ * @param {any} [cause]
  */
 export function badArgument(message, cause) {
   return arenaError(TypeError, 'ERR_ARENA_ARGUMENT', message, cause);
@@ -121,7 +134,7 @@ export function badArgument(message, cause) {
 /**
  * @internal
  * @param {string} message
- * @param {unknown} [cause]
+ * @param {any} [cause]
  */
 export function unsupported(message, cause) {
   return arenaError(Error, 'ERR_ARENA_UNSUPPORTED', message, cause);
@@ -131,7 +144,7 @@ export function unsupported(message, cause) {
  * @internal
  * @param {string} what what was asked for, and by whom
  * @param {string | undefined} refusal which limit said no
- * @param {unknown} [cause]
+ * @param {any} [cause]
  */
 export function outOfMemory(what, refusal, cause) {
   const message = `out of memory: no ${what}; refused by ${refusal}`;
@@ -139,15 +152,29 @@ export function outOfMemory(what, refusal, cause) {
 }
 
 /**
+ * A global that not every engine or host has.
+ *
  * @internal
- * @param {unknown} options
+ * @param {string} name
+ * @returns {any}
+ */
+export function optional(name) {
+  const value = /** @type {any} */ (globalThis)[name];
+  if (!value) throw unsupported(`there is no ${name} here`);
+  return value;
+}
+
+/**
+ * @internal
+ * @param {any} options
  * @param {Record<string, string>} types what `typeof` says of each option that is given
  */
 export function checkOptions(options, types) {
-  if (typeof options !== 'object' || !options) throw badArgument('options must be an object');
-  for (const [name, type] of Object.entries(types)) {
-    const value = /** @type {any} */ (options)[name];
-    if (value === undefined || (typeof value === type && value !== null)) continue;
-    throw badArgument(`${name} must be of type ${type}, not ${show(value)}`);
+  if (Object(options) !== options) throw badArgument(`no options: ${show(options)}`);
+  for (const name in types) {
+    const value = options[name];
+    if (value !== undefined && typeof value !== types[name]) {
+      throw badArgument(`${name} must be a ${types[name]}, not ${show(value)}`);
+    }
   }
 }

@@ -1,8 +1,9 @@
 import {
-  arenaError,
   badArgument,
+  checkMost,
   checkOptions,
   checkSize,
+  optional,
   outOfMemory,
   show,
   unsupported,
@@ -21,8 +22,13 @@ const RESERVE = 16 * 2 ** 20;
 /** Below this a refused reserve is not halved further; what is halved then is the maximum. */
 const LEAST_RESERVE = 2 ** 20 / PAGE;
 
-/** Words of the module's state, whose address `init` returns; src/exports.c asserts their places. */
-const STATE = { FRONTIER: 13, END: 14, GROWS: 16, REFUSAL: 17, FIRST: 18, FOREIGN: 19, FREE: 20 };
+/** Words of the module's state; src/exports.c asserts their places. */
+const FRONTIER = 13;
+const GROWS = 16;
+const REFUSAL = 17;
+const FIRST = 18;
+const FOREIGN = 19;
+const FREE = 20;
 
 /**
  * What the wasm module exports: src/exports.c says what each one does.
@@ -93,26 +99,18 @@ export class ArenaMemory {
    * @throws ERR_ARENA_OUT_OF_MEMORY the engine refuses even the least memory
    */
   constructor(options = {}) {
-    checkOptions(options, { buffer: 'string', module: 'object', onGrow: 'function' });
-    const { buffer = 'fixed', module = compiledModule(), onGrow } = options;
-    if (buffer !== 'fixed' && buffer !== 'resizable' && buffer !== 'shared') {
-      throw badArgument(`buffer must be 'fixed', 'resizable' or 'shared', not ${show(buffer)}`);
-    }
-    if (buffer === 'shared') throw unsupported('shared memory is not supported yet');
+    checkOptions(options, { buffer: 'string', onGrow: 'function' });
+    const { buffer = 'fixed', module, onGrow } = options;
     const maximum = toPages(options.maximum ?? MOST, 'maximum');
     const reserve = toPages(options.reserve ?? Math.min(RESERVE, maximum * PAGE), 'reserve');
-    if (reserve > maximum) {
-      const message = `reserve (${reserve} pages) is above maximum (${maximum} pages)`;
-      throw arenaError(RangeError, 'ERR_ARENA_SIZE', message);
-    }
-    const made = makeMemory(reserve, maximum);
-    if (buffer === 'resizable') makeResizable(made.wasmMemory);
+    checkMost(reserve, 'pages of reserve', maximum);
+    const [wasmMemory, most] = makeMemory(reserve, maximum, buffer);
 
     /**
      * The `WebAssembly.Memory`, to import into other modules. Its `grow` keeps the views current.
      * @readonly
      */
-    this.wasmMemory = made.wasmMemory;
+    this.wasmMemory = wasmMemory;
     /** How often the views were made again. */
     this.generation = 0;
     /** @internal */
@@ -120,16 +118,13 @@ export class ArenaMemory {
     /** @internal whether _onGrow has a growth to hear of */
     this._grown = false;
     /** @internal */
-    this._maximum = made.maximum * PAGE;
+    this._core = instantiate(module, wasmMemory);
     /** @internal */
-    this._reserve = made.reserve * PAGE;
+    this._maximum = most * PAGE;
     /** @internal */
-    this._core = instantiate(module, this.wasmMemory);
-    const state = this._core.init(this._maximum);
-    /** @internal word index of the module's state */
-    this._state = state / 4;
-    /** @internal word index of the header that freed arenas point at: nothing fits there */
-    this._dead = this._state;
+    this._reserve = wasmMemory.buffer.byteLength;
+    /** @internal word index of the module's state, which begins with the header of freed arenas */
+    this._state = this._core.init(this._maximum) / 4;
     /** @internal @type {number[]} headers of freed arenas, for the next ones */
     this._headers = [];
     /** @internal bytes of the chunks that hold headers */
@@ -140,64 +135,65 @@ export class ArenaMemory {
     this._leaked = 0;
     /** @internal the next mark */
     this._serial = 1;
-    /** @internal @type {FinalizationRegistry<string> | undefined} */
-    this._registry = undefined;
+    /** @internal @type {FinalizationRegistry<string>} */
+    this._registry = new FinalizationRegistry((label) => {
+      this._arenas--;
+      const { process, console } = /** @type {any} */ (globalThis);
+      const warn = process?.emitWarning ?? console.warn;
+      if (!this._leaked++)
+        warn(`arena '${label}' was collected without free(); its memory is lost`);
+    });
     /** @internal @type {ArrayBuffer} */
-    this._buffer = this.wasmMemory.buffer;
+    this._buffer = wasmMemory.buffer;
     /** @internal what the hot paths read headers through */
     this._words = new Uint32Array(this._buffer);
-    /** @internal @type {Map<Function, any>} views of the whole memory, made at the first use */
-    this._views = new Map();
+    /** @internal @type {Record<string, any>} views of the whole memory, made at the first use */
+    this._views = {};
 
-    Object.defineProperty(this.wasmMemory, 'grow', {
-      configurable: true,
-      writable: true,
-      value: (/** @type {number} */ delta) => {
-        const before = WebAssembly.Memory.prototype.grow.call(this.wasmMemory, delta);
-        this._current();
-        this._settle();
-        return before;
-      },
-    });
+    const { grow } = wasmMemory;
+    wasmMemory.grow = (/** @type {number} */ delta) => {
+      const before = grow.call(wasmMemory, delta);
+      settle(this);
+      return before;
+    };
   }
 
   /** The buffer that views lie on now. It is the whole memory, with every arena in it. */
   get buffer() {
-    this._current();
-    this._settle();
+    settle(this);
     return this._buffer;
   }
 
   /** The whole memory as a view, always current: take it anew after anything that may grow. */
   get u8() {
-    return this._view(Uint8Array);
+    return wholeView(this, Uint8Array);
   }
   get i8() {
-    return this._view(Int8Array);
+    return wholeView(this, Int8Array);
   }
   get u16() {
-    return this._view(Uint16Array);
+    return wholeView(this, Uint16Array);
   }
   get i16() {
-    return this._view(Int16Array);
+    return wholeView(this, Int16Array);
   }
   get u32() {
-    return this._view(Uint32Array);
+    return wholeView(this, Uint32Array);
   }
   get i32() {
-    return this._view(Int32Array);
+    return wholeView(this, Int32Array);
   }
   get f32() {
-    return this._view(Float32Array);
+    return wholeView(this, Float32Array);
   }
   get f64() {
-    return this._view(Float64Array);
+    return wholeView(this, Float64Array);
   }
   get u64() {
-    return this._view(BigUint64Array);
+    return wholeView(this, BigUint64Array);
   }
   get i64() {
-    return this._view(BigInt64Array);
+    return wholeView(this, BigInt64Array);
   }
 
   /**
@@ -211,139 +207,138 @@ export class ArenaMemory {
   ensure(bytes) {
     checkSize(bytes, 'bytes');
     const done = this._core.ensure(bytes);
-    this._current();
-    this._settle();
-    if (!done) throw outOfMemory(`${bytes} bytes past the frontier`, this._refusal());
+    settle(this);
+    if (!done) throw outOfMemory(`${bytes} bytes`, refusal(this));
   }
 
   /** @returns {ArenaMemoryStats} */
   stats() {
-    const words = this._current();
-    this._settle();
     return {
-      size: this._buffer.byteLength,
+      size: this.buffer.byteLength,
       reserve: this._reserve,
       maximum: this._maximum,
-      frontier: words[this._state + STATE.FRONTIER],
-      live: this._live() - this._overhead,
-      free: words[this._state + STATE.FREE],
+      frontier: stateWord(this, FRONTIER),
+      live: live(this) - this._overhead,
+      free: stateWord(this, FREE),
       arenas: this._arenas,
       leaked: this._leaked,
-      grows: words[this._state + STATE.GROWS],
+      grows: stateWord(this, GROWS),
     };
   }
+}
 
-  /**
-   * The words of memory; makes the views again first where somebody grew it. A stale view is an
-   * empty one, which costs less to ask than the getter `wasmMemory.buffer`.
-   *
-   * @internal
-   */
-  _current() {
-    if (this._words.length === 0) {
-      this._buffer = this.wasmMemory.buffer;
-      this._words = new Uint32Array(this._buffer);
-      this._views.clear();
-      this.generation++;
-      this._grown = true;
-    }
-    return this._words;
+/**
+ * The words of memory; makes the views again first where somebody grew it. A stale view is an
+ * empty one, which costs less to ask than the getter `wasmMemory.buffer`.
+ *
+ * @internal
+ * @param {ArenaMemory} memory
+ */
+export function current(memory) {
+  if (memory._words.length === 0) {
+    memory._buffer = memory.wasmMemory.buffer;
+    memory._words = new Uint32Array(memory._buffer);
+    memory._views = {};
+    memory.generation++;
+    memory._grown = true;
   }
+  return memory._words;
+}
 
-  /**
-   * Tells onGrow of a growth, at the end of a public call. What it throws is reported as uncaught.
-   *
-   * @internal
-   */
-  _settle() {
-    if (!this._grown) return;
-    this._grown = false;
-    try {
-      this._onGrow?.(this);
-    } catch (error) {
-      Promise.reject(error);
-    }
+/**
+ * Tells onGrow of a growth, at the end of a public call. What it throws is reported as uncaught.
+ *
+ * @internal
+ * @param {ArenaMemory} memory
+ */
+export function settle(memory) {
+  current(memory);
+  if (!memory._grown) return;
+  memory._grown = false;
+  try {
+    memory._onGrow?.(memory);
+  } catch (error) {
+    Promise.reject(error);
   }
+}
 
-  /**
-   * @internal
-   * @template {new (buffer: ArrayBuffer) => any} T
-   * @param {T} Type
-   * @returns {InstanceType<T>}
-   */
-  _view(Type) {
-    this._current();
-    this._settle();
-    let view = this._views.get(Type);
-    if (!view) this._views.set(Type, (view = new Type(this._buffer)));
-    return view;
-  }
+/**
+ * @param {ArenaMemory} memory
+ * @template {{ name: string, new (buffer: ArrayBuffer): any }} T
+ * @param {T} Type
+ * @returns {InstanceType<T>}
+ */
+function wholeView(memory, Type) {
+  settle(memory);
+  return (memory._views[Type.name] ??= new Type(memory._buffer));
+}
 
-  /** @internal bytes of used chunks */
-  _live() {
-    const words = this._current();
-    const bytes = words[this._state + STATE.FRONTIER] - words[this._state + STATE.FIRST];
-    return bytes - words[this._state + STATE.FOREIGN] - words[this._state + STATE.FREE];
-  }
+/**
+ * @param {ArenaMemory} memory
+ * @param {number} index a word of the module's state
+ */
+function stateWord(memory, index) {
+  return current(memory)[memory._state + index];
+}
 
-  /**
-   * A new arena's header.
-   *
-   * @internal
-   * @param {number} capacity
-   * @param {number} limit
-   * @param {boolean} zero
-   * @returns {number} its address
-   */
-  _open(capacity, limit, zero) {
-    const before = this._live();
-    const header = this._headers.pop() ?? this._core.header() >>> 0;
-    this._overhead += this._live() - before;
-    const done = header && this._core.open(header, capacity, limit, zero ? 1 : 0);
-    this._current();
-    if (header && !done) this._headers.push(header);
-    this._settle();
-    if (!done) throw outOfMemory(`${capacity} bytes of capacity`, this._refusal());
-    return header;
-  }
+/**
+ * Bytes of used chunks.
+ *
+ * @param {ArenaMemory} memory
+ */
+function live(memory) {
+  const word = (/** @type {number} */ index) => stateWord(memory, index);
+  return word(FRONTIER) - word(FIRST) - word(FOREIGN) - word(FREE);
+}
 
-  /**
-   * @internal
-   * @param {object} arena
-   * @param {number} header
-   */
-  _close(arena, header) {
-    this._core.free(header);
-    this._headers.push(header);
-    this._arenas--;
-    this._registry?.unregister(arena);
-  }
+/**
+ * A header for a new arena, which is watched: an arena that is collected without `free()` keeps
+ * its chunks, because views on them may outlive it.
+ *
+ * @internal
+ * @param {ArenaMemory} memory
+ * @param {import('./arena.js').Arena} arena
+ * @param {number} capacity
+ * @param {boolean} zero
+ * @returns {number} its word index
+ */
+export function open(memory, arena, capacity, zero) {
+  const before = live(memory);
+  const header = memory._headers.pop() || memory._core.header() >>> 0;
+  memory._overhead += live(memory) - before;
+  const done = header && memory._core.open(header, capacity, arena._limit, +zero);
+  if (!done) memory._headers.push(header);
+  settle(memory);
+  if (!done) throw outOfMemory(`${capacity} bytes`, refusal(memory));
+  memory._arenas++;
+  memory._registry.register(arena, arena.label, arena);
+  return header / 4;
+}
 
-  /**
-   * Watches for an arena that is collected without `free()`. Its chunks stay taken, because views
-   * on them may outlive it.
-   *
-   * @internal
-   * @param {object} arena
-   * @param {string} label
-   */
-  _watch(arena, label) {
-    this._arenas++;
-    if (typeof FinalizationRegistry === 'undefined') return;
-    this._registry ??= new FinalizationRegistry((name) => {
-      this._arenas--;
-      if (this._leaked++) return;
-      warn(`arena ${name} was collected without free(); its memory stays taken`);
-    });
-    this._registry.register(arena, label, arena);
-  }
+/**
+ * @internal
+ * @param {ArenaMemory} memory
+ * @param {import('./arena.js').Arena} arena
+ */
+export function close(memory, arena) {
+  const header = arena._header * 4;
+  arena._header = memory._state;
+  memory._core.free(header);
+  memory._headers.push(header);
+  memory._arenas--;
+  memory._registry.unregister(arena);
+}
 
-  /** @internal which limit refused the last request; undefined: the arena's own */
-  _refusal() {
-    const refusal = this._current()[this._state + STATE.REFUSAL];
-    if (refusal === 2) return `the memory's maximum of ${this._maximum} bytes`;
-    return refusal === 3 ? `the engine, at ${this._buffer.byteLength} bytes of memory` : undefined;
-  }
+/**
+ * Which limit refused the last request; undefined: the arena's own.
+ *
+ * @internal
+ * @param {ArenaMemory} memory
+ */
+export function refusal(memory) {
+  const refusal = stateWord(memory, REFUSAL);
+  if (refusal === 2) return `the memory's maximum of ${memory._maximum} bytes`;
+  return refusal === 3 ? `the engine, at ${memory._buffer.byteLength} bytes` : undefined;
 }
 
 /** @type {ArenaMemory | undefined} */
@@ -359,80 +354,66 @@ export function defaultMemory() {
 }
 
 /**
- * @param {unknown} bytes
+ * @param {number} bytes
  * @param {string} name
  */
 function toPages(bytes, name) {
   checkSize(bytes, name);
-  const pages = Math.max(1, Math.ceil(bytes / PAGE));
-  if (bytes <= MOST) return pages;
-  throw arenaError(RangeError, 'ERR_ARENA_SIZE', `${name} (${bytes}) is above ${MOST}`);
+  checkMost(bytes, name, MOST);
+  return Math.ceil(bytes / PAGE) || 1;
 }
 
 /**
  * A memory of so many pages, or of fewer where the engine or the system refuses: the reserve is
  * halved, then the maximum. A memory that is not to grow stays one.
  *
- * @param {number} reserve pages
+ * @param {number} initial pages
  * @param {number} maximum pages
+ * @param {string} buffer
+ * @returns {[WebAssembly.Memory, number]} and how many pages it may have
  */
-function makeMemory(reserve, maximum) {
-  if (typeof WebAssembly === 'undefined') throw unsupported('this host has no WebAssembly');
-  const fixed = reserve === maximum;
+function makeMemory(initial, maximum, buffer) {
+  const { Memory } = optional('WebAssembly');
+  const ready = { fixed() {}, resizable: Memory.prototype.toResizableBuffer, shared: undefined };
+  if (!Object.hasOwn(ready, buffer)) throw badArgument(`no buffer: ${show(buffer)}`);
+  const make = ready[/** @type {keyof typeof ready} */ (buffer)];
+  if (!make) throw unsupported(`there are no ${buffer} buffers here`);
+
+  const fixed = initial === maximum;
   for (;;) {
     try {
-      return { wasmMemory: new WebAssembly.Memory({ initial: reserve, maximum }), reserve, maximum };
+      const memory = new Memory({ initial, maximum });
+      make.call(memory);
+      return [memory, maximum];
     } catch (error) {
-      if (reserve > LEAST_RESERVE) {
-        reserve = Math.max(LEAST_RESERVE, reserve >> 1);
-        if (fixed) maximum = reserve;
-      } else if (maximum > reserve) {
-        maximum = Math.max(reserve, maximum >> 1);
-      } else {
-        throw outOfMemory(`${reserve * PAGE} bytes of linear memory`, 'the engine', error);
+      if (initial > LEAST_RESERVE) {
+        initial = Math.max(LEAST_RESERVE, initial >> 1);
+        if (fixed) maximum = initial;
+      } else if ((maximum >>= 1) < initial) {
+        throw outOfMemory('linear memory', 'the engine', error);
       }
     }
   }
 }
 
-/** @param {WebAssembly.Memory & { toResizableBuffer?: () => unknown }} wasmMemory */
-function makeResizable(wasmMemory) {
-  if (!wasmMemory.toResizableBuffer) throw unsupported('this engine has no resizable wasm buffers');
-  wasmMemory.toResizableBuffer();
-}
-
 /** @type {WebAssembly.Module | undefined} */
 let compiled;
 
-function compiledModule() {
-  try {
-    return (compiled ??= new WebAssembly.Module(moduleBytes()));
-  } catch (error) {
-    throw unsupported(
-      "this host forbids compiling wasm: allow 'wasm-unsafe-eval' in the script-src of the page's " +
-        'content security policy, or pass the compiled wasm-arena/arena.wasm as `module`',
-      error,
-    );
-  }
-}
-
 /**
- * @param {WebAssembly.Module} module
+ * @param {WebAssembly.Module | undefined} module
  * @param {WebAssembly.Memory} memory
  * @returns {Core}
  */
 function instantiate(module, memory) {
   try {
-    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-    return /** @type {any} */ (exports);
+    const made = module ?? (compiled ??= new WebAssembly.Module(moduleBytes()));
+    return /** @type {any} */ (new WebAssembly.Instance(made, { env: { memory } }).exports);
   } catch (error) {
-    throw badArgument('module must be the compiled wasm-arena/arena.wasm', error);
+    if (module) throw badArgument('module is no compiled arena.wasm', error);
+    throw unsupported(
+      "wasm is forbidden here: allow 'wasm-unsafe-eval' in the content security policy, or pass " +
+        'the compiled arena.wasm as `module`',
+      error,
+    );
   }
-}
-
-/** @param {string} message */
-function warn(message) {
-  const { process } = /** @type {any} */ (globalThis);
-  if (process?.emitWarning) process.emitWarning(message, { code: 'WASM_ARENA_LEAK' });
-  else console.warn(message);
 }

@@ -298,11 +298,8 @@ void arena_release_to(struct arena *arena, uintptr_t position, uintptr_t outer) 
 
 void *arena_promote_to(struct arena *arena, uintptr_t position, uintptr_t outer, void *block,
                        size_t size, size_t align) {
-  if ((uintptr_t)block & (align - 1)) {
-    void *copy = arena_alloc(arena, size, align);
-    if (!copy) return NULL;
-    block = memcpy(copy, block, size);
-  }
+  block = arena_realloc(arena, block, size, size, align); /* a copy where it is misaligned */
+  if (!block) return NULL;
   /*
    * Aligned as it should be, the block fits at or before where it is. The scope's chunks stay as
    * spares until it has moved, and nothing is wiped on its way: so allocating it can't fail, goes to

@@ -132,10 +132,9 @@ static struct chunk *reach_top(struct chunks *chunks, size_t size, size_t align,
   }
 }
 
-/* A free chunk with room, from `looks` looks at the most in `bin` and in each bigger one. */
-static struct chunk *find(const struct chunks *chunks, unsigned bin, size_t looks, size_t size,
-                          size_t align) {
-  for (; bin < CHUNK_BINS; bin++) {
+/* A free chunk with room, from `looks` looks at the most in the bin of its size and each bigger. */
+static struct chunk *find(const struct chunks *chunks, size_t looks, size_t size, size_t align) {
+  for (unsigned bin = bin_of(size | CHUNK_LEAST); bin < CHUNK_BINS; bin++) {
     struct chunk *chunk = chunks->bins[bin];
     for (size_t left = looks; chunk && left; left--, chunk = chunk->next) {
       if (chunk_fits(chunk, align_up(chunk_start(chunk), align), size)) return chunk;
@@ -146,10 +145,10 @@ static struct chunk *find(const struct chunks *chunks, unsigned bin, size_t look
 
 struct chunk *chunk_take(struct chunks *chunks, size_t size, size_t align, size_t want, bool grow) {
   want = larger(want, size);
-  struct chunk *chunk = find(chunks, bin_of(want | CHUNK_LEAST), BIN_LOOKS, want, align);
-  if (!chunk) chunk = find(chunks, bin_of(size | CHUNK_LEAST), BIN_LOOKS, size, align);
+  struct chunk *chunk = find(chunks, BIN_LOOKS, want, align);
+  if (!chunk) chunk = find(chunks, BIN_LOOKS, size, align);
   if (!chunk) chunk = reach_top(chunks, size, align, grow);
-  if (!chunk && grow) chunk = find(chunks, 0, SIZE_MAX, size, align);
+  if (!chunk && grow) chunk = find(chunks, SIZE_MAX, size, align);
   if (!chunk) return NULL;
 
   unset_free(chunks, chunk);
