@@ -28,7 +28,13 @@ if (!chosen.length) {
   process.exit(1);
 }
 
-const result = run(chosen, values.runtime.split(' '), progress);
+let result;
+try {
+  result = run(chosen, values.runtime.split(' '), progress);
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
 if (values.save) await save(result);
 console.log(values.json ? JSON.stringify(result, null, 2) : textTable(result));
 
