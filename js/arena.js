@@ -112,7 +112,7 @@ export class Arena {
     checkSize(views, 'views');
     checkMost(capacity, 'capacity', limit);
     const { memory = defaultMemory() } = options;
-    if (!(memory instanceof ArenaMemory)) throw badArgument('memory must be an ArenaMemory');
+    if (!(memory instanceof ArenaMemory)) throw badArgument(`no ArenaMemory: ${show(memory)}`);
 
     /**
      * The memory that its chunks come from.
@@ -233,6 +233,7 @@ export class Arena {
     checkSize(oldSize, 'oldSize');
     checkSize(newSize, 'newSize');
     checkAlign(align);
+    checkOffset(ptr);
     if (ptr !== 0 && oldSize) checkBlock(this, ptr, oldSize, 0);
     flushMark(this);
     const { realloc } = this.memory._core;
@@ -377,10 +378,12 @@ export class Arena {
    */
   from(source) {
     const Type = typeOf(source);
-    const { buffer, byteOffset, length } = source;
-    const inside = buffer === this.memory._buffer;
+    if (Type === DataView) throw badArgument('a DataView has no elements');
+    const { byteOffset, length } = source;
     const view = viewToWrite(this, Type, length);
-    view.set(inside ? new Type(this.memory._buffer, byteOffset, length) : source);
+    /* A source in this memory is stale now where the memory grew. */
+    const stale = source.length < length;
+    view.set(stale ? new Type(this.memory._buffer, byteOffset, length) : source);
     return view;
   }
 
@@ -416,8 +419,8 @@ export class Arena {
    * arena.text(arena.utf8('grün')); // 'grün'
    */
   text(view) {
-    check(this);
     typeOf(view);
+    check(this);
     decoder ??= new (optional('TextDecoder'))('utf-8', { ignoreBOM: true });
     const { buffer, byteOffset, byteLength } = /** @type {any} */ (view);
     const end = byteOffset + byteLength;
@@ -441,7 +444,13 @@ export class Arena {
    * const xs = arena.view(Float32Array, p, 256);
    */
   view(Type, ptr, length) {
-    if (!('buffer' in Object(Type?.prototype))) throw badArgument(`no view type: ${show(Type)}`);
+    const { getPrototypeOf } = Object;
+    if (
+      /** @type {any} */ (Type) !== DataView &&
+      getPrototypeOf(Object(Type)) !== getPrototypeOf(Int8Array)
+    ) {
+      throw badArgument(`no view type: ${show(Type)}`);
+    }
     checkBlock(this, ptr, byteSize(Type, length), 0);
     const align = elementSize(Type);
     if (ptr % align) refuseValue('ERR_ARENA_ALIGNMENT', ptr, `ptr must be a multiple of ${align}`);
@@ -516,7 +525,7 @@ export class Arena {
       if (mark === this._mark || indexOf(this, mark) >= 0) this.release(mark);
     }
     if (typeof (/** @type {any} */ (result)?.then) !== 'function') return result;
-    const message = 'fn is async, but its scope is over: give an async job its own arena';
+    const message = 'fn must not return a thenable';
     throw arenaError(TypeError, 'ERR_ARENA_ASYNC', message);
   }
 
@@ -558,7 +567,7 @@ export class Arena {
     if (typeof block === 'number') return promoteBlock(this, mark, block, size, align);
     const Type = typeOf(block);
     const { buffer, byteOffset, byteLength, length = byteLength } = block;
-    if (buffer !== this.memory._buffer) throw outOfBounds('the view is of another memory');
+    if (buffer !== this.memory.buffer) throw outOfBounds('the view is foreign');
     const ptr = promoteBlock(this, mark, byteOffset, byteLength, elementSize(Type));
     return new Type(this.memory._buffer, ptr, length);
   }
@@ -699,10 +708,11 @@ function newView(arena, Type, length, align) {
   const before = arena.memory._words[arena._header];
   const ptr = arena.tryAlloc(size, align) || refuse(arena, size);
   const view = new Type(arena.memory._buffer, ptr, length);
-  if (arena._index < arena._maxViews) {
-    const words = arena.memory._words;
-    const chunk = words[arena._header + START];
-    const start = (ptr - before) >>> 0 < align ? before : chunk;
+  /* The block follows the cursor, or begins a chunk; neither where onGrow did something else. */
+  const words = arena.memory._words;
+  const starts = [before, words[arena._header + START]];
+  const start = starts.find((cursor) => (ptr - cursor) >>> 0 < align);
+  if (start && arena._index < arena._maxViews) {
     if (arena._cache.length === arena._index + 1) arena._cache.push(MISS);
     arena._cache[arena._index++] = cached(Type, length, align, start, ptr + size, words, view);
   }
@@ -792,12 +802,11 @@ function promoteBlock(arena, mark, ptr, size, align) {
   const [position, index] = arena._stack.slice(at + 1);
   checkBlock(arena, ptr, size, position);
   /* Closed before the call, so that onGrow finds it so; open again if there was no growth. */
-  const depth = arena._depth;
-  arena._depth = at;
+  const before = [arena._depth, arena._index];
+  [arena._depth, arena._index] = [at, index];
   const { promote } = arena.memory._core;
   const moved = call(arena, promote, position, outer(arena, at), ptr, size, align);
-  if (moved) arena._index = index;
-  else arena._depth = depth;
+  if (!moved) [arena._depth, arena._index] = before;
   return moved || refuse(arena, size);
 }
 
@@ -871,8 +880,8 @@ function check(arena) {
  * @param {number} since position of an open mark, or 0
  */
 function checkBlock(arena, ptr, size, since) {
+  checkOffset(ptr);
   check(arena);
-  if (typeof ptr !== 'number') throw badArgument(`no offset: ${show(ptr)}`);
   current(arena.memory);
   const { holds } = arena.memory._core;
   if (ptr >>> 0 === ptr && holds(arena._header * 4, since, ptr, size)) return;
@@ -918,6 +927,11 @@ function push(arena, mark, cursor, index) {
   arena._depth += 3;
 }
 
+/** @param {unknown} ptr */
+function checkOffset(ptr) {
+  if (typeof ptr !== 'number') throw badArgument(`no offset: ${show(ptr)}`);
+}
+
 /** @param {string} message */
 function outOfBounds(message) {
   return arenaError(RangeError, 'ERR_ARENA_BOUNDS', message);
@@ -936,7 +950,9 @@ function typeOf(view) {
   } catch {
     throw outOfBounds('the view is stale: memory has grown');
   }
-  return /** @type {any} */ (globalThis)[/** @type {any} */ (view)[Symbol.toStringTag]];
+  /* The getter of all typed arrays, whatever a subclass says; undefined for a DataView. */
+  const name = Reflect.get(Uint8Array.prototype, Symbol.toStringTag, view) ?? 'DataView';
+  return /** @type {any} */ (globalThis)[name];
 }
 
 /**

@@ -106,8 +106,8 @@ export function checkSize(value, name) {
  * @returns {asserts value is number} a power of two from `least` to 65,536
  */
 export function checkAlign(value, least = 1) {
-  const isPower = typeof value === 'number' && value % 1 === 0 && !(value & (value - 1));
-  if (isPower && value >= least && value <= 65536) return;
+  const power = typeof value === 'number' && value % 1 === 0 && !(value & (value - 1));
+  if (power && value >= least && value <= 65536) return;
   refuseValue('ERR_ARENA_ALIGNMENT', value, `align must be a power of two from ${least} to 65536`);
 }
 

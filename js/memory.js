@@ -100,11 +100,13 @@ export class ArenaMemory {
    */
   constructor(options = {}) {
     checkOptions(options, { buffer: 'string', onGrow: 'function' });
-    const { buffer = 'fixed', module, onGrow } = options;
-    const maximum = toPages(options.maximum ?? MOST, 'maximum');
-    const reserve = toPages(options.reserve ?? Math.min(RESERVE, maximum * PAGE), 'reserve');
-    checkMost(reserve, 'pages of reserve', maximum);
-    const [wasmMemory, most] = makeMemory(reserve, maximum, buffer);
+    const { buffer = 'fixed', maximum = MOST, module, onGrow } = options;
+    const most = toPages(maximum, 'maximum');
+    const { reserve = Math.min(RESERVE, maximum) } = options;
+    const least = toPages(reserve, 'reserve');
+    checkMost(least, 'pages of reserve', most);
+    const [wasmMemory, pages] = makeMemory(least, most, buffer);
+    const [core, state] = instantiate(module, wasmMemory, pages * PAGE);
 
     /**
      * The `WebAssembly.Memory`, to import into other modules. Its `grow` keeps the views current.
@@ -118,13 +120,13 @@ export class ArenaMemory {
     /** @internal whether _onGrow has a growth to hear of */
     this._grown = false;
     /** @internal */
-    this._core = instantiate(module, wasmMemory);
+    this._core = core;
     /** @internal */
-    this._maximum = most * PAGE;
+    this._maximum = pages * PAGE;
     /** @internal */
     this._reserve = wasmMemory.buffer.byteLength;
     /** @internal word index of the module's state, which begins with the header of freed arenas */
-    this._state = this._core.init(this._maximum) / 4;
+    this._state = state / 4;
     /** @internal @type {number[]} headers of freed arenas, for the next ones */
     this._headers = [];
     /** @internal bytes of the chunks that hold headers */
@@ -140,8 +142,7 @@ export class ArenaMemory {
       this._arenas--;
       const { process, console } = /** @type {any} */ (globalThis);
       const warn = process?.emitWarning ?? console.warn;
-      if (!this._leaked++)
-        warn(`arena '${label}' was collected without free(); its memory is lost`);
+      if (!this._leaked++) warn(`arena '${label}' was collected without free()`);
     });
     /** @internal @type {ArrayBuffer} */
     this._buffer = wasmMemory.buffer;
@@ -402,17 +403,20 @@ let compiled;
 /**
  * @param {WebAssembly.Module | undefined} module
  * @param {WebAssembly.Memory} memory
- * @returns {Core}
+ * @param {number} maximum bytes
+ * @returns {[Core, number]} and the address of its state
  */
-function instantiate(module, memory) {
+function instantiate(module, memory, maximum) {
   try {
-    const made = module ?? (compiled ??= new WebAssembly.Module(moduleBytes()));
-    return /** @type {any} */ (new WebAssembly.Instance(made, { env: { memory } }).exports);
+    if (module === undefined) module = compiled ??= new WebAssembly.Module(moduleBytes());
+    /** @type {any} */
+    const core = new WebAssembly.Instance(module, { env: { memory } }).exports;
+    return [core, core.init(maximum)];
   } catch (error) {
-    if (module) throw badArgument('module is no compiled arena.wasm', error);
+    if (module !== compiled) throw badArgument('module is no compiled arena.wasm', error);
     throw unsupported(
-      "wasm is forbidden here: allow 'wasm-unsafe-eval' in the content security policy, or pass " +
-        'the compiled arena.wasm as `module`',
+      "wasm is forbidden here: allow 'wasm-unsafe-eval' in the CSP, or pass a compiled arena.wasm as " +
+        '`module`',
       error,
     );
   }

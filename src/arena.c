@@ -6,9 +6,9 @@
 
 /*
  * An arena's next chunk, or the next piece of one that is extended, is as big as all it holds, but
- * not smaller or bigger than these. The cap decides how much of the frontier lies unused at the ends
- * of half-filled arenas: `npm run bench -- churn` measures it. A block that is bigger than the step
- * gets just what it needs, and the step after it is the cap at most.
+ * not smaller or bigger than these. The cap decides how much of the frontier lies unused at the
+ * ends of half-filled arenas: `npm run bench -- churn` measures it. A block that is bigger than the
+ * step gets just what it needs, and the step after it is the cap at most.
  */
 #define STEP_LEAST ((size_t)1024)
 #define STEP_MOST ((size_t)65536)
@@ -244,9 +244,10 @@ static bool is_last(const struct arena *arena, uintptr_t block, size_t size) {
 
 void *arena_realloc(struct arena *arena, void *block, size_t old_size, size_t new_size,
                     size_t align) {
+  if (!block || !old_size) return arena_alloc(arena, new_size, align);
   uintptr_t start = (uintptr_t)block;
   uintptr_t cursor = arena->cursor;
-  if (start && old_size && !(start & (align - 1))) {
+  if (!(start & (align - 1))) {
     bool last = is_last(arena, start, old_size);
     if (last) note_cursor(arena);
     if (new_size <= old_size) {
@@ -264,7 +265,8 @@ void *arena_realloc(struct arena *arena, void *block, size_t old_size, size_t ne
   return copy;
 }
 
-/* Goes back to `position`, or the oldest chunk's start; newer chunks become spares, oldest first. */
+/* Goes back to `position`, or the oldest chunk's start; newer chunks become spares, oldest first.
+ */
 static void unwind(struct arena *arena, uintptr_t position) {
   note_cursor(arena);
   while (!within(newest(arena), position, 0)) {
@@ -302,8 +304,8 @@ void *arena_promote_to(struct arena *arena, uintptr_t position, uintptr_t outer,
   if (!block) return NULL;
   /*
    * Aligned as it should be, the block fits at or before where it is. The scope's chunks stay as
-   * spares until it has moved, and nothing is wiped on its way: so allocating it can't fail, goes to
-   * the first chunk with room, and leaves its bytes alone.
+   * spares until it has moved, and nothing is wiped on its way: so allocating it can't fail, goes
+   * to the first chunk with room, and leaves its bytes alone.
    */
   size_t zero = arena->zero;
   arena->zero = false;

@@ -52,7 +52,8 @@ struct chunk;
 struct chunks;
 
 /*
- * An arena's header. js/arena.js knows the order of its words up to `most`; exports.c holds the two together.
+ * An arena's header. js/arena.js knows the order of its words up to `most`; exports.c holds the two
+ * together.
  */
 struct arena {
   uintptr_t cursor;      /* where the next block begins, before alignment */
@@ -140,8 +141,8 @@ void *arena_promote_to(struct arena *arena, uintptr_t position, uintptr_t outer,
                        size_t size, size_t align);
 
 /*
- * Gives back what came after an open mark, and closes it and every younger one. One chunk stays as a
- * spare, so that a scope in a loop at a chunk's edge does not take and give one each time round.
+ * Gives back what came after an open mark, and closes it and every younger one. One chunk stays as
+ * a spare, so that a scope in a loop at a chunk's edge does not take and give one each time round.
  * Never fails.
  */
 static inline void arena_release(struct arena *arena, struct arena_mark mark) {
@@ -149,10 +150,10 @@ static inline void arena_release(struct arena *arena, struct arena_mark mark) {
 }
 
 /*
- * Closes an open mark and keeps one block of its scope: moved to the first multiple of `align` at or
- * after where the scope began, or, where that chunk has no room, into the first one that has. The
- * block lies behind the mark (arena_holds).
- * NULL: memory or limit is out; the scope is still open and the block is where it was.
+ * Closes an open mark and keeps one block of its scope: moved to the first multiple of `align` at
+ * or after where the scope began, or, where that chunk has no room, into the first one that has.
+ * The block lies behind the mark (arena_holds). NULL: memory or limit is out; the scope is still
+ * open and the block is where it was.
  */
 static inline void *arena_promote(struct arena *arena, struct arena_mark mark, void *block,
                                   size_t size, size_t align) {
@@ -172,8 +173,8 @@ bool arena_holds(struct arena *arena, uintptr_t since, uintptr_t block, size_t s
 void arena_reset(struct arena *arena);
 
 /*
- * Gives back capacity above `bytes` and above what is used, as far as whole chunks allow. Blocks and
- * marks stay. Never fails.
+ * Gives back capacity above `bytes` and above what is used, as far as whole chunks allow. Blocks
+ * and marks stay. Never fails.
  */
 void arena_trim(struct arena *arena, size_t bytes);
 

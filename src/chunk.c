@@ -102,7 +102,11 @@ static void set_top(struct chunks *chunks) {
   top->tag = chunks->memory.end - CHUNK_HEADER - (uintptr_t)top;
 }
 
-bool chunks_reach(struct chunks *chunks, uintptr_t start, size_t size) {
+/*
+ * Makes sure that [start, start + size) is present, growing if it isn't; the top may be another one
+ * then (see memory_reach). False: the memory can't have it; nothing has moved then.
+ */
+static bool reach(struct chunks *chunks, uintptr_t start, size_t size) {
   struct memory *memory = &chunks->memory;
   struct chunk *top = top_of(chunks);
   struct chunk *fence = fence_of(chunks);
@@ -127,9 +131,13 @@ static struct chunk *reach_top(struct chunks *chunks, size_t size, size_t align,
     struct chunk *top = top_of(chunks);
     uintptr_t start = align_up(chunk_start(top), align);
     if (!grow && !chunk_fits(top, start, size + CHUNK_LEAST)) return NULL;
-    if (!chunks_reach(chunks, start, size)) return NULL;
+    if (!reach(chunks, start, size)) return NULL;
     if (top == top_of(chunks)) return top;
   }
+}
+
+bool chunks_ensure(struct chunks *chunks, size_t bytes) {
+  return reach_top(chunks, bytes, 1, true) != NULL;
 }
 
 /* A free chunk with room, from `looks` looks at the most in the bin of its size and each bigger. */
@@ -163,7 +171,7 @@ bool chunk_extend(struct chunks *chunks, struct chunk *chunk, uintptr_t start, s
   struct chunk *right = right_of(chunk);
   if (right->tag & CHUNK_USED) return false;
   if (right == top_of(chunks)) {
-    if (!chunks_reach(chunks, start, size) || right != top_of(chunks)) return false;
+    if (!reach(chunks, start, size) || right != top_of(chunks)) return false;
   } else if (!chunk_fits(right, start, size)) {
     return false;
   }

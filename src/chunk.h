@@ -100,10 +100,10 @@ static inline size_t chunks_live(const struct chunks *chunks) {
 void chunks_init(struct chunks *chunks, uintptr_t start, uintptr_t end, uintptr_t maximum);
 
 /*
- * Makes sure that [start, start + size) is present, growing if it isn't; the frontier may jump (see
- * memory_reach). False: the memory can't have it; nothing has moved then.
+ * Makes sure that `bytes` bytes lie behind the frontier, growing if they don't. False: the memory
+ * can't have them.
  */
-bool chunks_reach(struct chunks *chunks, uintptr_t start, size_t size);
+bool chunks_ensure(struct chunks *chunks, size_t bytes);
 
 /*
  * A chunk with room for `size` bytes at an address that is a multiple of `align`, and for `want`

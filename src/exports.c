@@ -45,6 +45,11 @@ WORD(struct state, chunks.foreign, 19);
 WORD(struct state, chunks.free, 20);
 #endif
 
+/* The entry that Emscripten wants of a library: there is nothing to construct. */
+void _initialize(void);
+void _initialize(void) {
+}
+
 /* Begins with what lies behind the module's own data; returns where the state is. */
 struct state *EXPORT(init)(uintptr_t maximum) {
   chunks_init(&state.chunks, (uintptr_t)&__heap_base, memory_host_end(), maximum);
@@ -103,5 +108,5 @@ void EXPORT(trim)(struct arena *arena, size_t bytes) {
 }
 
 bool EXPORT(ensure)(size_t bytes) {
-  return chunks_reach(&state.chunks, state.chunks.memory.frontier, bytes);
+  return chunks_ensure(&state.chunks, bytes);
 }
