@@ -1,0 +1,25 @@
+import js from '@eslint/js';
+import globals from 'globals';
+
+export default [
+  { ignores: ['js/wasm.js', 'build/', 'coverage/', 'types/', '**/node_modules/'] },
+  js.configs.recommended,
+  {
+    rules: {
+      eqeqeq: 'error',
+      'no-var': 'error',
+      'prefer-const': 'error',
+    },
+  },
+  // The library touches nothing that not every host has: what it needs beyond the language is here.
+  {
+    files: ['js/**'],
+    languageOptions: {
+      globals: { ...globals.builtin, WebAssembly: 'readonly' },
+    },
+  },
+  {
+    files: ['test/**', 'bench/**', 'examples/**', 'scripts/**'],
+    languageOptions: { globals: { ...globals.node, ...globals.mocha } },
+  },
+];
