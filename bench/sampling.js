@@ -3,8 +3,9 @@
  *
  * tinybench takes the samples. It times each call of its function, which costs it some 50 ns, and an
  * operation here costs 1 to 1,000: so a frame is 1,000 operations, and a sample as many frames as
- * take 5 ms. That also makes a subject pay for its own garbage in nearly every sample, where a
- * sample of one frame would leave the collections in a tail that no median sees.
+ * take 1 ms. Longer ones would be interrupted by other processes more often than not where the
+ * machine is busy, shorter ones would leave nearly all garbage collections in a tail that no median
+ * sees.
  */
 import { Bench } from 'tinybench';
 
@@ -12,8 +13,8 @@ import { Bench } from 'tinybench';
 export const FRAME = 1000;
 
 const WARM_UP_MS = 250;
-const SAMPLE_MS = 5;
-const SAMPLES = 60;
+const SAMPLE_MS = 1;
+const SAMPLES = 300;
 
 /** Written to, so that no engine finds a result unused. */
 export const sink = { value: 0 };
