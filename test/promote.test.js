@@ -96,6 +96,15 @@ for (const [kind, options] of kinds) {
       assert.equal(arena.used, up(from, 64) - arena.base);
     });
 
+    it('keeps a block of 0 bytes in an arena that is full', () => {
+      const arena = alone({ ...options, limit: 9 });
+      const mark = arena.mark();
+      const block = arena.alloc(0);
+      arena.alloc(9, 1);
+      assert.equal(arena.promote(mark, block, 0), block);
+      assert.equal(arena.used, 0);
+    });
+
     for (const align of ALIGNMENTS) {
       it(`to an alignment of ${align} moves to its first multiple at or after the scope's begin`, () => {
         for (const skip of [0, 5, 3000, 70_000]) {
