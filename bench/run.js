@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { availableParallelism, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { rounds } from './rows.js';
 
@@ -28,7 +29,9 @@ export function run(rows, [runtime, ...args], progress) {
   }
   progress('');
   const date = new Date().toISOString().slice(0, 10);
-  return { ...host, date, rows: rows.map((row) => evaluate(row, measured, host.engine)) };
+  const load = Number((loadavg()[0] / availableParallelism()).toFixed(1));
+  const results = rows.map((row) => ({ ...evaluate(row, measured, host.engine), load }));
+  return { ...host, date, rows: results };
 }
 
 /** What it prints; where it fails, the error has what it wrote to stderr. */

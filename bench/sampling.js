@@ -12,7 +12,7 @@ import { Bench } from 'tinybench';
 /** Operations a frame. */
 export const FRAME = 1000;
 
-const WARM_UP_MS = 250;
+const WARM_UP_MS = 800;
 const SAMPLE_MS = 1;
 const SAMPLES = 300;
 

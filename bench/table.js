@@ -1,13 +1,19 @@
 const HEAD = ['row', 'what', 'ours', '±', 'peer', '±', 'against', 'ratio', 'bound', ''];
 const RIGHT = [false, false, true, true, true, true, false, true, true, false];
 
+/** Processes a core that want to run, from which on times are doubtful. */
+const BUSY = 2;
+
 /** A run as text for a terminal. */
 export function textTable(run) {
   const table = [HEAD, ...run.rows.map(cells)];
   const widths = HEAD.map((_, column) => Math.max(...table.map((row) => row[column].length)));
   const pad = (cell, column) =>
     RIGHT[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column]);
-  return [title(run), ...table.map((row) => row.map(pad).join('  ').trimEnd())].join('\n');
+  const lines = table.map((row) => row.map(pad).join('  ').trimEnd());
+  const [{ load }] = run.rows;
+  const warning = `The machine was busy: ${load} processes a core. Distrust the times.`;
+  return [title(run), ...lines, ...(load > BUSY ? [warning] : [])].join('\n');
 }
 
 /** Several runs as one Markdown table: a row's ratio or figure in each of them. */
@@ -44,16 +50,16 @@ function cells(row) {
   ];
 }
 
-/** For example "5.4 × (3.9 against 21 ns; ≥ 5) met". */
+/** For example "5.4 × (3.9 against 21 ns); ≥ 5: met", and † where the machine was busy. */
 function brief(row) {
   if (!row) return '–';
   const { ours, peer, unit, ratio } = row;
   const figure = peer
     ? `${round(ratio)} × (${round(ours.value)} against ${amount(peer.value, unit)})`
     : amount(ours.value, unit);
-  return row.bound === undefined
-    ? figure
-    : `${figure}; ${bound(row)}: ${row.met ? 'met' : '**not met**'}`;
+  const mark = row.load > BUSY && ['ns', 'ms'].includes(unit) ? ' †' : '';
+  const met = row.bound === undefined ? '' : `; ${bound(row)}: ${row.met ? 'met' : '**not met**'}`;
+  return figure + mark + met;
 }
 
 function bound({ bound, ratio, below }) {
