@@ -226,9 +226,24 @@ describe('with zero: true', () => {
       wall(arena);
       memory.u8.fill(0xff, neighbour.alloc(size, 1), cursor(neighbour));
       neighbour.free();
-      const ptr = arena.alloc(16 + size, 1);
+      const ptr = arena.alloc(32 + size, 1);
       assert.equal(ptr, arena.base);
-      assertZero(memory, ptr, ptr + 16 + size);
+      assertZero(memory, ptr, ptr + 32 + size);
+    }
+  });
+
+  it('a neighbour that was used in part, or never, reads 0 to its end when it is absorbed', () => {
+    for (const used of [0, 10, 500]) {
+      const memory = newMemory();
+      const arena = newArena({ memory, zero: true, capacity: 16 });
+      const neighbour = newArena({ memory, capacity: 1000 });
+      const size = neighbour.capacity;
+      wall(arena);
+      memory.u8.fill(0xff, neighbour.alloc(used, 1), cursor(neighbour));
+      neighbour.free();
+      const ptr = arena.alloc(32 + size, 1);
+      assert.equal(ptr, arena.base);
+      assertZero(memory, ptr, ptr + 32 + size);
     }
   });
 
