@@ -109,6 +109,7 @@ describe('growth', () => {
     const arena = newArena({ memory });
     while (arena.tryAlloc(100, 1));
     assert.equal(memory.stats().size, 11 * PAGE);
+    assert.equal(memory.stats().grows, 4, 'to 2, 4, 8 and 11 pages');
     assert.ok(cursor(arena) > 11 * PAGE - 200);
     assert.ok(cursor(arena) <= 11 * PAGE);
   });
