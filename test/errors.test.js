@@ -188,6 +188,7 @@ for (const [path, make] of Object.entries(PATHS)) {
       it(`${what}: every bad offset throws and changes nothing`, () => {
         unchanged(make, (arena, { ptr }) => {
           const outside = [1, arena.base - 8, ptr + 8 * 1024, 2 ** 32 - 8, 2 ** 20];
+          outside.push(ptr + 0.5, ptr + 2 ** 32, ptr - 2 ** 32, -ptr);
           if (!what.includes('shrinking') && what !== 'empty view') outside.push(ptr + 8);
           for (const bad of [...BAD_SIZES, ...outside, undefined]) {
             throwsBadPtr(() => call(arena, bad), bad, what);
@@ -265,13 +266,15 @@ for (const [path, make] of Object.entries(PATHS)) {
           [outer, 0, 0],
           [outer, first, 33],
           [outer, ptr, 2 ** 32 - 1],
-          ...NO_INTEGERS.map((bad) => [outer, bad, 0]),
+          ...[...NO_INTEGERS, ptr + 0.5, ptr + 2 ** 32].map((bad) => [outer, bad, 0]),
         ]) {
           throwsBounds(() => arena.promote(mark, block, size), `${size} bytes at ${block}`);
         }
         throwsBounds(() => arena.promote(inner, arena.view(Uint8Array, first, 8)));
         throwsBounds(() => arena.promote(inner, new Uint8Array(8)));
         throwsBounds(() => arena.promote(inner, new Uint8Array(0)));
+        const foreign = new Uint8Array(new ArrayBuffer(ptr + 8), ptr, 8);
+        throwsBounds(() => arena.promote(inner, foreign), 'a view on another buffer');
       });
     });
 
@@ -630,6 +633,17 @@ describe('options of an Arena', () => {
     throwsOutOfMemory(() => new Arena({ memory, capacity: 2 ** 21 }));
     assert.equal(memory.stats().arenas, arenas);
     assert.equal(memory.stats().live, live);
+  });
+
+  it('that cannot be met take no memory, however often', () => {
+    const few = new ArenaMemory({ reserve: 65536, maximum: 65536 });
+    new Arena({ memory: few }).free();
+    const { frontier } = few.stats();
+    for (let i = 0; i < 2000; i++) {
+      throwsOutOfMemory(() => new Arena({ memory: few, capacity: 65536 }));
+    }
+    assert.equal(few.stats().frontier, frontier);
+    assert.ok(new Arena({ memory: few }).alloc(1000));
   });
 });
 

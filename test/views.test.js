@@ -211,6 +211,25 @@ describe('the view cache', () => {
     assertSame([arena.float32(8), arena.int8(1), arena.int32(2)], views);
   });
 
+  it('is rewound by a release that goes back to an earlier chunk', () => {
+    const memory = new ArenaMemory({ reserve: 2 ** 20, maximum: 2 ** 20 });
+    const [arena, neighbour] = [new Arena({ memory }), new Arena({ memory })];
+    const kept = arena.uint8(100).fill(3);
+    for (let i = 0; i < 2; i++) {
+      const mark = arena.mark();
+      const near = arena.float32(8);
+      neighbour.alloc(16);
+      const far = arena.uint8(50_000);
+      assert.ok(far.byteOffset > neighbour.base);
+      arena.release(mark);
+      assert.equal(arena.used, 100);
+      assert.equal(arena.float32(8), near);
+      arena.reset();
+      assert.equal(arena.uint8(100).length, 100);
+    }
+    assert.equal(kept.length, 100);
+  });
+
   it('is rewound by promote to where the scope began', () => {
     const arena = new Arena({ memory: small() });
     arena.float32(4);
@@ -286,6 +305,18 @@ describe('the view cache', () => {
     arena.reset();
     assert.equal(arena.float32(16).byteOffset, view.byteOffset);
     assert.equal(arena.used, 64);
+  });
+
+  it('does not outlive trim: what was given back is another arena’s by then', () => {
+    const memory = new ArenaMemory({ reserve: 2 ** 20, maximum: 2 ** 20 });
+    const [arena, other] = [new Arena({ memory }), new Arena({ memory })];
+    arena.uint8(50_000);
+    arena.reset();
+    arena.trim(100);
+    const theirs = other.uint8(40_000).fill(7);
+    arena.uint8(50_000).fill(1);
+    assert.equal(arena.used, 50_000);
+    assert.ok(other.view(Uint8Array, theirs.byteOffset, 40_000).every((byte) => byte === 7));
   });
 
   it('holds at most `views` views', () => {
@@ -379,6 +410,43 @@ describe('the view cache', () => {
       }
       arena.reset();
     }
+  });
+});
+
+describe('a promoted view', () => {
+  it('has the type and length of the view, aligned to its elements and no further', () => {
+    for (const [name, Type, size] of TYPED) {
+      const arena = new Arena({ memory: small() });
+      arena.alloc(1, 1);
+      const mark = arena.mark();
+      arena.alloc(100);
+      const view = arena[name](3);
+      new Uint8Array(view.buffer, view.byteOffset, view.byteLength).fill(5);
+      const bytes = new Uint8Array(view.slice().buffer);
+      const moved = arena.promote(mark, view);
+      assert.equal(Object.getPrototypeOf(moved), Type.prototype);
+      assert.equal(moved.length, 3);
+      assert.equal(moved.byteOffset, arena.base + size);
+      assert.deepEqual(new Uint8Array(moved.slice().buffer), bytes);
+      assert.equal(arena.used, 4 * size);
+    }
+  });
+
+  it('may be a DataView, or a part of a block', () => {
+    const arena = new Arena({ memory: small() });
+    arena.alloc(1, 1);
+    const outer = arena.mark();
+    const mark = arena.mark();
+    const data = arena.dataView(12);
+    data.setUint8(11, 9);
+    const moved = arena.promote(mark, data);
+    assert.equal(Object.getPrototypeOf(moved), DataView.prototype);
+    assert.equal(moved.byteLength, 12);
+    assert.equal(moved.getUint8(11), 9);
+    assert.equal(moved.byteOffset, arena.base + 1);
+    const part = arena.promote(outer, arena.from(Uint8Array.of(1, 2, 3)).subarray(1));
+    assert.deepEqual(Array.from(part), [2, 3]);
+    assert.equal(part.byteOffset, arena.base + 1);
   });
 });
 
