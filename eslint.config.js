@@ -15,7 +15,7 @@ export default [
   {
     files: ['js/**'],
     languageOptions: {
-      globals: { ...globals.builtin, WebAssembly: 'readonly' },
+      globals: { ...globals.builtin, WebAssembly: 'readonly', console: 'readonly' },
     },
   },
   {

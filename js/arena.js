@@ -172,7 +172,7 @@ export class Arena {
         return start;
       }
     }
-    return this.tryAlloc(size, align) || refuse(this, size);
+    return (this.tryAlloc(size, align) || refuse(this, size)) >>> 0;
   }
 
   /**
@@ -205,9 +205,7 @@ export class Arena {
    * @throws ERR_ARENA_SIZE, ERR_ARENA_ALIGNMENT, ERR_ARENA_OUT_OF_MEMORY, ERR_ARENA_FREED
    */
   allocZeroed(size, align = 8) {
-    checkSize(size, 'size');
-    checkAlign(align);
-    return call(this, this.memory._core.allocZeroed, size, align) || refuse(this, size);
+    return viewToWrite(this, Uint8Array, size, align).fill(0).byteOffset;
   }
 
   /**
@@ -378,7 +376,7 @@ export class Arena {
    */
   from(source) {
     const Type = typeOf(source);
-    if (Type === DataView) throw badArgument('a DataView has no elements');
+    if (Type === DataView) throw badArgument('no typed array');
     const { byteOffset, length } = source;
     const view = viewToWrite(this, Type, length);
     /* A source in this memory is stale now where the memory grew. */
@@ -471,9 +469,15 @@ export class Arena {
    * // arena.release(mark);    // ERR_ARENA_MARK: it is not open any more
    */
   mark() {
-    const cursor = this.memory._words[this._header];
-    if (this._mark !== ON_STACK || !(cursor > NOWHERE)) return markSlow(this);
-    return setMark(this, cursor);
+    const memory = this.memory;
+    const cursor = memory._words[this._header];
+    if (this._mark !== ON_STACK || !(cursor > NOWHERE)) return markSlow(this) | 0;
+    const mark = memory._serial;
+    memory._serial = (mark + 1) & MARKS;
+    this._mark = mark;
+    this._markCursor = cursor;
+    this._markIndex = this._index;
+    return mark;
   }
 
   /**
@@ -525,7 +529,7 @@ export class Arena {
       if (mark === this._mark || indexOf(this, mark) >= 0) this.release(mark);
     }
     if (typeof (/** @type {any} */ (result)?.then) !== 'function') return result;
-    const message = 'fn must not return a thenable';
+    const message = 'fn must not be async';
     throw arenaError(TypeError, 'ERR_ARENA_ASYNC', message);
   }
 
@@ -723,11 +727,12 @@ function newView(arena, Type, length, align) {
  * A view that we write to: after a growth onGrow was called, which may have freed anything.
  *
  * @param {Arena} arena
- * @param {any} Type a typed array's constructor, or DataView
+ * @param {any} Type a typed array's constructor
  * @param {number} length
+ * @param {number} [align]
  */
-function viewToWrite(arena, Type, length) {
-  const view = arena._view(Type, length, elementSize(Type));
+function viewToWrite(arena, Type, length, align = elementSize(Type)) {
+  const view = arena._view(Type, length, align);
   checkBlock(arena, view.byteOffset, view.byteLength, 0);
   return view;
 }
@@ -740,27 +745,11 @@ function viewToWrite(arena, Type, length) {
 function markSlow(arena) {
   check(arena);
   pushMark(arena);
-  const where = arena._mark;
   const cursor = word(arena, 0);
-  const mark = setMark(arena, cursor);
-  if (where !== ON_STACK || cursor === NOWHERE) {
-    pushMark(arena);
-    arena._mark = where;
-  }
-  return mark;
-}
-
-/**
- * @param {Arena} arena
- * @param {number} cursor
- */
-function setMark(arena, cursor) {
-  const { memory } = arena;
-  const mark = memory._serial;
-  memory._serial = (mark + 1) & MARKS;
-  arena._mark = mark;
-  arena._markCursor = cursor;
-  arena._markIndex = arena._index;
+  if (arena._mark === ON_STACK && cursor > NOWHERE) return arena.mark();
+  const mark = arena.memory._serial;
+  arena.memory._serial = (mark + 1) & MARKS;
+  push(arena, mark, cursor, arena._index);
   return mark;
 }
 

@@ -160,7 +160,7 @@ export function outOfMemory(what, refusal, cause) {
  */
 export function optional(name) {
   const value = /** @type {any} */ (globalThis)[name];
-  if (!value) throw unsupported(`there is no ${name} here`);
+  if (!value) throw unsupported(`no ${name} here`);
   return value;
 }
 

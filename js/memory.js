@@ -40,7 +40,6 @@ const FREE = 20;
  * @property {(arena: number, capacity: number, limit: number, zero: number) => number} open
  * @property {(arena: number) => void} free
  * @property {(arena: number, size: number, align: number) => number} alloc
- * @property {(arena: number, size: number, align: number) => number} allocZeroed
  * @property {(arena: number, ptr: number, oldSize: number, newSize: number, align: number) =>
  *   number} realloc
  * @property {(arena: number, since: number, ptr: number, size: number) => number} holds
@@ -104,7 +103,7 @@ export class ArenaMemory {
     const most = toPages(maximum, 'maximum');
     const { reserve = Math.min(RESERVE, maximum) } = options;
     const least = toPages(reserve, 'reserve');
-    checkMost(least, 'pages of reserve', most);
+    checkMost(least, 'reserve', most);
     const [wasmMemory, pages] = makeMemory(least, most, buffer);
     const [core, state] = instantiate(module, wasmMemory, pages * PAGE);
 
@@ -137,13 +136,8 @@ export class ArenaMemory {
     this._leaked = 0;
     /** @internal the next mark */
     this._serial = 1;
-    /** @internal @type {FinalizationRegistry<string>} */
-    this._registry = new FinalizationRegistry((label) => {
-      this._arenas--;
-      const { process, console } = /** @type {any} */ (globalThis);
-      const warn = process?.emitWarning ?? console.warn;
-      if (!this._leaked++) warn(`arena '${label}' was collected without free()`);
-    });
+    /** @internal */
+    this._weak = new WeakRef(this);
     /** @internal @type {ArrayBuffer} */
     this._buffer = wasmMemory.buffer;
     /** @internal what the hot paths read headers through */
@@ -288,8 +282,9 @@ function stateWord(memory, index) {
  * @param {ArenaMemory} memory
  */
 function live(memory) {
-  const word = (/** @type {number} */ index) => stateWord(memory, index);
-  return word(FRONTIER) - word(FIRST) - word(FOREIGN) - word(FREE);
+  const words = current(memory);
+  const at = memory._state;
+  return words[at + FRONTIER] - words[at + FIRST] - words[at + FOREIGN] - words[at + FREE];
 }
 
 /**
@@ -312,7 +307,8 @@ export function open(memory, arena, capacity, zero) {
   settle(memory);
   if (!done) throw outOfMemory(`${capacity} bytes`, refusal(memory));
   memory._arenas++;
-  memory._registry.register(arena, arena.label, arena);
+  leaks ??= new FinalizationRegistry(countLeak);
+  leaks.register(arena, { memory: memory._weak, label: arena.label }, arena);
   return header / 4;
 }
 
@@ -327,7 +323,7 @@ export function close(memory, arena) {
   memory._core.free(header);
   memory._headers.push(header);
   memory._arenas--;
-  memory._registry.unregister(arena);
+  leaks.unregister(arena);
 }
 
 /**
@@ -340,6 +336,22 @@ export function refusal(memory) {
   const refusal = stateWord(memory, REFUSAL);
   if (refusal === 2) return `the memory's maximum of ${memory._maximum} bytes`;
   return refusal === 3 ? `the engine, at ${memory._buffer.byteLength} bytes` : undefined;
+}
+
+/**
+ * Hears of arenas that were collected. One for all memories, because V8 11 stops cleaning up in the
+ * whole process where a registry is collected before it has cleaned up.
+ *
+ * @type {FinalizationRegistry<{ memory: WeakRef<ArenaMemory>, label: string }>}
+ */
+let leaks;
+
+/** @param {{ memory: WeakRef<ArenaMemory>, label: string }} arena */
+function countLeak({ memory: weak, label }) {
+  const memory = weak.deref();
+  if (!memory) return;
+  memory._arenas--;
+  if (!memory._leaked++) console.warn(`Arena '${label}' was collected without free()`);
 }
 
 /** @type {ArenaMemory | undefined} */
@@ -378,7 +390,7 @@ function makeMemory(initial, maximum, buffer) {
   const ready = { fixed() {}, resizable: Memory.prototype.toResizableBuffer, shared: undefined };
   if (!Object.hasOwn(ready, buffer)) throw badArgument(`no buffer: ${show(buffer)}`);
   const make = ready[/** @type {keyof typeof ready} */ (buffer)];
-  if (!make) throw unsupported(`there are no ${buffer} buffers here`);
+  if (!make) throw unsupported(`no ${buffer} buffers here`);
 
   const fixed = initial === maximum;
   for (;;) {

@@ -265,21 +265,26 @@ void *arena_realloc(struct arena *arena, void *block, size_t old_size, size_t ne
   return copy;
 }
 
-/* Goes back to `position`, or the oldest chunk's start; newer chunks become spares, oldest first.
+/*
+ * Goes back to `position`, or the oldest chunk's start where a mark was opened before there was a
+ * chunk. The chunks that it leaves become spares, oldest first; returns how many they are.
  */
-static void unwind(struct arena *arena, uintptr_t position) {
+static size_t unwind(struct arena *arena, uintptr_t position) {
+  size_t left = 0;
   note_cursor(arena);
   while (!within(newest(arena), position, 0)) {
     struct chunk *chunk = newest(arena);
     if (!chunk->next) {
-      position = arena->start; /* the mark was opened before there was a chunk */
+      position = arena->start;
       break;
     }
     pop(arena);
     chunk->next = arena->spare;
     arena->spare = chunk;
+    left++;
   }
   rewind_to(arena, position);
+  return left;
 }
 
 /* Gives back all spares but the first, the one that the cursor comes to next. */
@@ -293,26 +298,28 @@ static void keep_one_spare(struct arena *arena) {
 
 void arena_release_to(struct arena *arena, uintptr_t position, uintptr_t outer) {
   arena->mark = outer;
-  if (!has_chunk(arena)) return;
-  unwind(arena, position);
-  keep_one_spare(arena);
+  if (has_chunk(arena) && unwind(arena, position)) keep_one_spare(arena);
 }
 
 void *arena_promote_to(struct arena *arena, uintptr_t position, uintptr_t outer, void *block,
                        size_t size, size_t align) {
-  block = arena_realloc(arena, block, size, size, align); /* a copy where it is misaligned */
-  if (!block) return NULL;
-  /*
-   * Aligned as it should be, the block fits at or before where it is. The scope's chunks stay as
-   * spares until it has moved, and nothing is wiped on its way: so allocating it can't fail, goes
-   * to the first chunk with room, and leaves its bytes alone.
-   */
-  size_t zero = arena->zero;
-  arena->zero = false;
+  size_t left = unwind(arena, position);
+  uintptr_t to = align_up(arena->cursor, align);
+  bool fits = chunk_fits(newest(arena), to, size) && to - arena->cursor + size <= room(arena);
+  /* The scope's chunks are spares now: the first one with room is taken before a new chunk. */
+  if (!fits && !go_on(arena, size, align)) {
+    for (;; left--) {
+      rewind_to(arena, newest(arena)->cursor);
+      if (!left) return NULL;
+      struct chunk *chunk = arena->spare;
+      arena->spare = chunk->next;
+      push(arena, chunk);
+    }
+  }
+  to = align_up(arena->cursor, align);
+  memmove((void *)to, block, size);
+  if (arena->zero) memset((void *)arena->cursor, 0, to - arena->cursor);
   arena->mark = outer;
-  unwind(arena, position);
-  uintptr_t to = (uintptr_t)memmove(arena_alloc(arena, size, align), block, size);
-  arena->zero = zero;
   rewind_to(arena, to + size);
   keep_one_spare(arena);
   return (void *)to;
@@ -336,11 +343,10 @@ bool arena_holds(struct arena *arena, uintptr_t since, uintptr_t block, size_t s
 static void consolidate(struct arena *arena) {
   size_t capacity = arena->capacity;
   give_all(arena);
-  for (size_t size = capacity; size;) {
-    struct chunk *chunk = take(arena, size, 1, 0, false);
+  for (size_t size = capacity; size && arena->capacity < capacity;) {
+    struct chunk *chunk = take(arena, size, 1, capacity - arena->capacity, false);
     if (chunk) {
       push(arena, chunk);
-      size = larger(capacity, arena->capacity) - arena->capacity;
     } else {
       size /= 2;
     }
@@ -362,18 +368,21 @@ void arena_reset(struct arena *arena) {
 void arena_trim(struct arena *arena, size_t bytes) {
   if (!has_chunk(arena)) return;
   note_cursor(arena);
-  give_spares(arena);
-  size_t used = arena_used(arena);
-  if (!used && !bytes && !arena->mark) {
+  size_t keep = larger(bytes, arena_used(arena));
+  if (!keep && !arena->mark) {
     give_all(arena);
     return;
   }
-  size_t more = larger(bytes, used) - used;
-  for (struct chunk *chunk = newest(arena); chunk; chunk = chunk->next) {
+  struct chunk *chunk;
+  while ((chunk = arena->spare) && arena->capacity - payload(chunk) >= keep) {
+    arena->spare = chunk->next;
+    give(arena, chunk);
+  }
+  for (chunk = newest(arena); chunk && arena->capacity > keep; chunk = chunk->next) {
+    size_t unused = smaller(chunk_end(chunk) - chunk->cursor, arena->capacity - keep);
     arena->capacity -= payload(chunk);
-    chunk_trim(arena->chunks, chunk, chunk->cursor + more);
+    chunk_trim(arena->chunks, chunk, chunk_end(chunk) - unused);
     arena->capacity += payload(chunk);
-    more = 0;
   }
   arena->limit = smaller(arena->limit, ceiling(arena));
 }

@@ -77,10 +77,6 @@ void *EXPORT(alloc)(struct arena *arena, size_t size, size_t align) {
   return arena_alloc(arena, size, align);
 }
 
-void *EXPORT(allocZeroed)(struct arena *arena, size_t size, size_t align) {
-  return arena_alloc_zeroed(arena, size, align);
-}
-
 void *EXPORT(realloc)(struct arena *arena, void *block, size_t old_size, size_t new_size,
                       size_t align) {
   return arena_realloc(arena, block, old_size, new_size, align);
