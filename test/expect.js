@@ -48,9 +48,6 @@ export const TYPED = [
 ];
 if (globalThis.Float16Array) TYPED.push(['float16', Float16Array, 2]);
 
-/** Those whose type is the engine's own: no stand-in of test/node/globals.js. */
-export const NATIVE = TYPED.filter(([, Type]) => /native code/.test(Type));
-
 /** Whether a block of [ptr, ptr + size) is in the used bytes of the arena. */
 export function holds(arena, ptr, size) {
   try {

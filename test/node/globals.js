@@ -32,7 +32,12 @@ function standInForFloat16Array() {
   for (const it of [Float16Array, Float16Array.prototype]) {
     Object.defineProperty(it, 'BYTES_PER_ELEMENT', { value: 2 });
   }
-  Object.defineProperty(Float16Array.prototype, Symbol.toStringTag, { value: 'Float16Array' });
+  const { get } = Object.getOwnPropertyDescriptor(TypedArray.prototype, Symbol.toStringTag);
+  Object.defineProperty(TypedArray.prototype, Symbol.toStringTag, {
+    get() {
+      return this instanceof Float16Array ? 'Float16Array' : get.call(this);
+    },
+  });
   return Float16Array;
 }
 
