@@ -571,7 +571,7 @@ export class Arena {
     if (typeof block === 'number') return promoteBlock(this, mark, block, size, align);
     const Type = typeOf(block);
     const { buffer, byteOffset, byteLength, length = byteLength } = block;
-    if (buffer !== this.memory.buffer) throw outOfBounds('the view is foreign');
+    if (buffer !== this.memory.buffer) throw outOfBounds('the view is of another memory');
     const ptr = promoteBlock(this, mark, byteOffset, byteLength, elementSize(Type));
     return new Type(this.memory._buffer, ptr, length);
   }

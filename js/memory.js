@@ -136,8 +136,6 @@ export class ArenaMemory {
     this._leaked = 0;
     /** @internal the next mark */
     this._serial = 1;
-    /** @internal */
-    this._weak = new WeakRef(this);
     /** @internal @type {ArrayBuffer} */
     this._buffer = wasmMemory.buffer;
     /** @internal what the hot paths read headers through */
@@ -307,8 +305,8 @@ export function open(memory, arena, capacity, zero) {
   settle(memory);
   if (!done) throw outOfMemory(`${capacity} bytes`, refusal(memory));
   memory._arenas++;
-  leaks ??= new FinalizationRegistry(countLeak);
-  leaks.register(arena, { memory: memory._weak, label: arena.label }, arena);
+  leaks ??= globalThis.FinalizationRegistry && new FinalizationRegistry(countLeak);
+  leaks?.register(arena, [new WeakRef(memory), arena.label], arena);
   return header / 4;
 }
 
@@ -323,7 +321,7 @@ export function close(memory, arena) {
   memory._core.free(header);
   memory._headers.push(header);
   memory._arenas--;
-  leaks.unregister(arena);
+  leaks?.unregister(arena);
 }
 
 /**
@@ -339,19 +337,19 @@ export function refusal(memory) {
 }
 
 /**
- * Hears of arenas that were collected. One for all memories, because V8 11 stops cleaning up in the
+ * Hears of arenas that were collected, where the host has such a thing. One for all memories, because V8 11 stops cleaning up in the
  * whole process where a registry is collected before it has cleaned up.
  *
- * @type {FinalizationRegistry<{ memory: WeakRef<ArenaMemory>, label: string }>}
+ * @type {FinalizationRegistry<[WeakRef<ArenaMemory>, string]> | undefined}
  */
 let leaks;
 
-/** @param {{ memory: WeakRef<ArenaMemory>, label: string }} arena */
-function countLeak({ memory: weak, label }) {
+/** @param {[WeakRef<ArenaMemory>, string]} arena its memory and label */
+function countLeak([weak, label]) {
   const memory = weak.deref();
   if (!memory) return;
   memory._arenas--;
-  if (!memory._leaked++) console.warn(`Arena '${label}' was collected without free()`);
+  if (!memory._leaked++) console.warn(`arena '${label}' was collected without free()`);
 }
 
 /** @type {ArenaMemory | undefined} */

@@ -255,7 +255,7 @@ describe('import', () => {
 
   const OPTIONAL = [
     ...['atob', 'btoa', 'TextEncoder', 'TextDecoder', 'performance', 'queueMicrotask', 'console'],
-    ...['Float16Array', 'process', 'Buffer', 'setTimeout'],
+    ...['FinalizationRegistry', 'Float16Array', 'process', 'Buffer', 'setTimeout'],
     ...['structuredClone', 'SharedArrayBuffer', 'Atomics', 'navigator', 'Symbol.dispose'],
   ];
   const TAKE = `
