@@ -874,7 +874,7 @@ function checkBlock(arena, ptr, size, since) {
   current(arena.memory);
   const { holds } = arena.memory._core;
   if (ptr >>> 0 === ptr && holds(arena._header * 4, since, ptr, size)) return;
-  throw outOfBounds(`${size} bytes at ${ptr} are outside the used bytes`);
+  throw outOfBounds(`no ${size} used bytes at ${ptr}`);
 }
 
 /**
@@ -937,7 +937,7 @@ function typeOf(view) {
   try {
     if (!view.byteLength) new Uint8Array(/** @type {ArrayBuffer} */ (view.buffer));
   } catch {
-    throw outOfBounds('the view is stale: memory has grown');
+    throw outOfBounds('the view is stale');
   }
   /* The getter of all typed arrays, whatever a subclass says; undefined for a DataView. */
   const name = Reflect.get(Uint8Array.prototype, Symbol.toStringTag, view) ?? 'DataView';

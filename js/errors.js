@@ -46,11 +46,7 @@ export class ArenaError {
 }
 
 /** Memory is out: the arena's limit is reached, the memory's maximum, or the engine's patience. */
-export class ArenaOutOfMemoryError extends RangeError {
-  get name() {
-    return 'ArenaOutOfMemoryError';
-  }
-}
+export class ArenaOutOfMemoryError extends RangeError {}
 
 /**
  * Makes an error of a native class with a code.

@@ -306,7 +306,7 @@ export function open(memory, arena, capacity, zero) {
   if (!done) throw outOfMemory(`${capacity} bytes`, refusal(memory));
   memory._arenas++;
   leaks ??= globalThis.FinalizationRegistry && new FinalizationRegistry(countLeak);
-  leaks?.register(arena, [new WeakRef(memory), arena.label], arena);
+  leaks?.register(arena, { memory: new WeakRef(memory), label: arena.label }, arena);
   return header / 4;
 }
 
@@ -340,12 +340,12 @@ export function refusal(memory) {
  * Hears of arenas that were collected, where the host has such a thing. One for all memories, because V8 11 stops cleaning up in the
  * whole process where a registry is collected before it has cleaned up.
  *
- * @type {FinalizationRegistry<[WeakRef<ArenaMemory>, string]> | undefined}
+ * @type {FinalizationRegistry<{ memory: WeakRef<ArenaMemory>, label: string }> | undefined}
  */
 let leaks;
 
-/** @param {[WeakRef<ArenaMemory>, string]} arena its memory and label */
-function countLeak([weak, label]) {
+/** @param {{ memory: WeakRef<ArenaMemory>, label: string }} arena */
+function countLeak({ memory: weak, label }) {
   const memory = weak.deref();
   if (!memory) return;
   memory._arenas--;
@@ -425,8 +425,7 @@ function instantiate(module, memory, maximum) {
   } catch (error) {
     if (module !== compiled) throw badArgument('module is no compiled arena.wasm', error);
     throw unsupported(
-      "wasm is forbidden here: allow 'wasm-unsafe-eval' in the CSP, or pass a compiled arena.wasm as " +
-        '`module`',
+      "allow 'wasm-unsafe-eval' in the CSP, or pass a compiled arena.wasm as `module`",
       error,
     );
   }

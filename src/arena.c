@@ -156,13 +156,10 @@ static void give_all(struct arena *arena) {
 }
 
 void arena_init(struct arena *arena, struct chunks *chunks, size_t most, bool zero) {
+  memset(arena, 0, sizeof *arena);
   leave_chunks(arena);
-  arena->mark = 0;
-  arena->high_water = 0;
-  arena->capacity = 0;
   arena->most = most;
   arena->chunks = chunks;
-  arena->spare = NULL;
   arena->zero = zero;
 }
 

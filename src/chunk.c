@@ -152,6 +152,7 @@ static struct chunk *find(const struct chunks *chunks, size_t looks, size_t size
 }
 
 struct chunk *chunk_take(struct chunks *chunks, size_t size, size_t align, size_t want, bool grow) {
+  size += !size; /* a chunk for nothing, too, has a payload for its closing tag */
   want = larger(want, size);
   struct chunk *chunk = find(chunks, BIN_LOOKS, want, align);
   if (!chunk) chunk = find(chunks, BIN_LOOKS, size, align);

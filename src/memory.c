@@ -15,15 +15,17 @@ bool memory_reach(struct memory *memory, uintptr_t end) {
   memory->refusal = REFUSED_BY_MAXIMUM;
   if (end > memory->maximum) return false;
 
+  uintptr_t host_end = memory_host_end();
+  size_t needed = (end - memory->end + MEMORY_PAGE - 1) / MEMORY_PAGE;
+  size_t most = (memory->maximum - host_end) / MEMORY_PAGE;
+  if (host_end > memory->maximum || needed > most) return false;
+
   /*
    * Growth is geometric, because one costs up to 0.3 ms and makes every view stale. A refused step
    * is halved, down to what is needed: asking for the bare need at once would mean a growth for
    * every page from then on.
    */
   memory->refusal = REFUSED_BY_HOST;
-  uintptr_t host_end = memory_host_end();
-  size_t needed = (end - memory->end + MEMORY_PAGE - 1) / MEMORY_PAGE;
-  size_t most = (memory->maximum - host_end) / MEMORY_PAGE;
   size_t pages = host_end / MEMORY_PAGE;
   if (pages > most) pages = most;
   for (;; pages /= 2) {

@@ -522,7 +522,7 @@ describe('out of memory', () => {
 
   it('is an ArenaOutOfMemoryError by name', () => {
     const error = throwsOutOfMemory(() => new Arena({ memory, limit: 1 }).alloc(2));
-    assert.equal(error.name, 'ArenaOutOfMemoryError');
+    assert.equal(error.constructor.name, 'ArenaOutOfMemoryError');
     assert.ok(error instanceof ArenaOutOfMemoryError);
     assert.ok(error instanceof RangeError);
     assert.ok(error.stack.includes('ArenaOutOfMemoryError'));

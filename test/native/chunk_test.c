@@ -501,6 +501,32 @@ static void a_take_without_growth_does_not_grow(void) {
   SOUND();
 }
 
+/* Takes all that there is but a header's bytes more than the least of the top. */
+static struct chunk *fill_all_but_a_header(void) {
+  size_t size = chunks.memory.end - chunks.memory.frontier - 3 * CHUNK_HEADER - CHUNK_LEAST;
+  struct chunk *chunk = take(size);
+  EXPECT(chunk_end(chunk) + CHUNK_HEADER + CHUNK_LEAST == chunks.memory.end - CHUNK_HEADER);
+  return chunk;
+}
+
+static void a_chunk_for_0_bytes_has_the_least_where_the_top_has_hardly_more(void) {
+  set_up();
+  fill_all_but_a_header();
+  EXPECT(chunk_size(take(0)) >= CHUNK_LEAST);
+  SOUND();
+}
+
+static void dirty_bytes_stay_known_beside_a_chunk_for_0_bytes(void) {
+  set_up();
+  struct chunk *left = fill_all_but_a_header();
+  fill(left);
+  struct chunk *nothing = take(0);
+  take(1000);
+  chunk_give(&chunks, nothing);
+  chunk_give(&chunks, left);
+  EXPECT(left->clean >= (uintptr_t)nothing);
+}
+
 static void ensured_bytes_are_taken_without_growth(void) {
   set_up();
   EXPECT(chunks_ensure(&chunks, 20 * MEMORY_PAGE));
@@ -633,6 +659,8 @@ int main(void) {
   CLAIM(a_refused_take_gives_nothing);
   CLAIM(the_last_byte_can_be_taken);
   CLAIM(a_take_without_growth_does_not_grow);
+  CLAIM(a_chunk_for_0_bytes_has_the_least_where_the_top_has_hardly_more);
+  CLAIM(dirty_bytes_stay_known_beside_a_chunk_for_0_bytes);
   CLAIM(ensured_bytes_are_taken_without_growth);
   CLAIM(ensured_bytes_follow_an_outsider);
   CLAIM(bytes_that_can_not_be_had_are_not_ensured);

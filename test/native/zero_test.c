@@ -89,6 +89,18 @@ static void padding_before_a_first_block_reads_0(void) {
   EXPECT(reads(arena.base, block - arena.base, 0));
 }
 
+static void padding_before_a_promoted_block_reads_0(void) {
+  set_up_dirty();
+  zeroed(1, 1);
+  struct arena_mark mark = arena_mark(&arena);
+  zeroed(100, 1);
+  uintptr_t block = zeroed(50, 64);
+  uintptr_t moved = (uintptr_t)arena_promote(&arena, mark, (void *)block, 50, 64);
+  EXPECT(moved - mark.position > 8 && reads(mark.position, moved - mark.position, 0));
+  EXPECT(reads(moved, 50, 0xa5));
+  SOUND();
+}
+
 static void the_tail_of_a_grown_last_block_reads_0(void) {
   set_up_dirty();
   uintptr_t block = zeroed(100, 1);
@@ -198,6 +210,7 @@ int main(void) {
   CLAIM(blocks_read_0_after_every_release);
   CLAIM(padding_reads_0);
   CLAIM(padding_before_a_first_block_reads_0);
+  CLAIM(padding_before_a_promoted_block_reads_0);
   CLAIM(the_tail_of_a_grown_last_block_reads_0);
   CLAIM(the_tail_of_a_block_that_shrank_and_grew_again_reads_0);
   CLAIM(the_tail_of_a_copied_block_reads_0);
