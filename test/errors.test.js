@@ -520,12 +520,11 @@ describe('out of memory', () => {
     );
   });
 
-  it('is an ArenaOutOfMemoryError by name', () => {
+  it('is an ArenaOutOfMemoryError, which is a RangeError', () => {
     const error = throwsOutOfMemory(() => new Arena({ memory, limit: 1 }).alloc(2));
     assert.equal(error.constructor.name, 'ArenaOutOfMemoryError');
     assert.ok(error instanceof ArenaOutOfMemoryError);
     assert.ok(error instanceof RangeError);
-    assert.ok(error.stack.includes('ArenaOutOfMemoryError'));
   });
 });
 
