@@ -38,8 +38,8 @@ static void fill(struct chunk *chunk) {
 
 /* Leaves the top nothing but its least. */
 static struct chunk *fill_top(void) {
-  size_t size = chunks.memory.end - chunks.memory.frontier - 2 * CHUNK_HEADER - CHUNK_LEAST;
-  struct chunk *chunk = chunk_take(&chunks, size, 1, 0, false);
+  size_t all = chunks.memory.end - chunks.memory.frontier;
+  struct chunk *chunk = chunk_take(&chunks, chunks.free + 16, 1, all, false);
   EXPECT(chunk && chunk_end(chunk) == chunks.memory.end - CHUNK_HEADER - CHUNK_LEAST);
   return chunk;
 }
@@ -428,7 +428,7 @@ static void the_least_top_becomes_a_free_chunk_when_the_frontier_jumps(void) {
 }
 
 static void every_rest_before_a_jump_is_accounted_for(void) {
-  for (size_t rest = 0; rest <= 8 * CHUNK_ALIGN; rest += CHUNK_ALIGN) {
+  for (size_t rest = CHUNK_ALIGN; rest <= 8 * CHUNK_ALIGN; rest += CHUNK_ALIGN) {
     set_up();
     size_t least = CHUNK_LEAST + 2 * CHUNK_HEADER;
     struct chunk *chunk = take(host.end - chunks.first - least - rest);

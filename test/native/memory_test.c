@@ -146,12 +146,18 @@ static void without_growth_pages_of_an_outsider_move_nothing(void) {
 
 static void an_outsider_that_leaves_too_little_does_not_make_memory_pass_its_maximum(void) {
   set_up();
-  host.most = MAXIMUM; /* a wasm memory's maximum binds everybody */
   host_outsider(MAXIMUM - PAGES - 2);
   EXPECT(!memory_reach(&memory, memory.end + 3 * MEMORY_PAGE));
   EXPECT(memory.end == host_page(PAGES));
   EXPECT(memory_reach(&memory, memory.end + 2 * MEMORY_PAGE));
   EXPECT(memory.end == memory.maximum);
+}
+
+static void an_outsider_behind_the_maximum_does_not_make_memory_pass_it(void) {
+  set_up();
+  host_outsider(MAXIMUM);
+  EXPECT(!memory_reach(&memory, memory.end + 1));
+  EXPECT(memory.end == host_page(PAGES) && memory.refusal == REFUSED_BY_MAXIMUM);
 }
 
 static void a_gibibyte_in_blocks_of_a_kibibyte_takes_at_most_12_growths(void) {
@@ -181,6 +187,7 @@ int main(void) {
   CLAIM(as_many_bytes_as_were_missing_follow_an_outsider);
   CLAIM(without_growth_pages_of_an_outsider_move_nothing);
   CLAIM(an_outsider_that_leaves_too_little_does_not_make_memory_pass_its_maximum);
+  CLAIM(an_outsider_behind_the_maximum_does_not_make_memory_pass_it);
   CLAIM(a_gibibyte_in_blocks_of_a_kibibyte_takes_at_most_12_growths);
   return harness_end();
 }

@@ -196,7 +196,7 @@ static bool can_stay(const struct arena *arena, size_t size, size_t align) {
   if (chunk_fits(newest, start, size)) return true;
   const struct chunk *right = (const struct chunk *)chunk_end(newest);
   if (right->tag & CHUNK_USED) return false;
-  size_t least = (uintptr_t)right == chunks.memory.frontier ? CHUNK_LEAST : 0;
+  size_t least = (uintptr_t)right == chunks.memory.frontier ? CHUNK_LEAST + CHUNK_ALIGN : 0;
   return size <= SIZE_MAX - least && chunk_fits(right, start, size + least);
 }
 
@@ -209,7 +209,7 @@ static void expect_limit_to_refuse(const struct arena *arena, size_t size, size_
 /* `arena` is what it was when it wanted the block. */
 static void expect_memory_to_refuse(const struct arena *arena, size_t size, size_t align,
                                     size_t refused) {
-  EXPECT(!can_stay(arena, size, align));
+  size = larger(size, 1); /* a chunk for 0 bytes has room for one */
   for (size_t bin = 0; bin < CHUNK_BINS; bin++) {
     for (const struct chunk *chunk = chunks.bins[bin]; chunk; chunk = chunk->next) {
       EXPECT(!chunk_has_room(chunk, size, align));
@@ -224,7 +224,7 @@ static void expect_memory_to_refuse(const struct arena *arena, size_t size, size
   EXPECT(memory->refusal == REFUSED_BY_MAXIMUM);
   uintptr_t start = align_up(memory->frontier + CHUNK_HEADER, align);
   if (size > memory->maximum) return;
-  uintptr_t end = start + size + CHUNK_LEAST + CHUNK_HEADER;
+  uintptr_t end = start + size + 2 * CHUNK_LEAST; /* the top keeps its least, and the fence */
   size_t missing = align_up(end - memory->end, MEMORY_PAGE);
   EXPECT(end > memory->maximum || host.end + missing > memory->maximum);
 }
@@ -233,6 +233,17 @@ static void expect_refusal(struct before before, size_t size, size_t align) {
   failures++;
   if (chunks.memory.refusal == REFUSED_BY_LIMIT) {
     expect_limit_to_refuse(&before.arena, size, align);
+  } else {
+    EXPECT(!can_stay(&before.arena, size, align));
+    expect_memory_to_refuse(&before.arena, size, align, before.refused);
+  }
+}
+
+/* A block that is promoted has no other place in the scope's chunks than their starts. */
+static void expect_promotion_refusal(struct before before, size_t used, size_t size, size_t align) {
+  failures++;
+  if (chunks.memory.refusal == REFUSED_BY_LIMIT) {
+    EXPECT(size > before.arena.most - used || align - 1 > before.arena.most - used - size);
   } else {
     expect_memory_to_refuse(&before.arena, size, align, before.refused);
   }
@@ -404,7 +415,7 @@ static bool promote(void) {
       (uintptr_t)arena_promote(&job->arena, scope->mark, (void *)block.start, block.size, align);
   if (!start) {
     expect_unchanged(before);
-    expect_refusal(before, block.size, align);
+    expect_promotion_refusal(before, scope->used, block.size, align);
     return true;
   }
   successes++;
