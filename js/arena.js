@@ -377,11 +377,11 @@ export class Arena {
   from(source) {
     const Type = typeOf(source);
     if (Type === DataView) throw badArgument('no typed array');
-    const { byteOffset, length } = source;
+    const { buffer, byteOffset, length } = source;
+    const own = buffer === this.memory.buffer;
     const view = viewToWrite(this, Type, length);
-    /* A source in this memory is stale now where the memory grew. */
-    const stale = source.length < length;
-    view.set(stale ? new Type(this.memory._buffer, byteOffset, length) : source);
+    /* What lies in this memory is stale now where it grew; or grew with it, where it tracks it. */
+    view.set(own ? new Type(this.memory._buffer, byteOffset, length) : source);
     return view;
   }
 
@@ -418,7 +418,7 @@ export class Arena {
    */
   text(view) {
     typeOf(view);
-    check(this);
+    checkOpen(this);
     decoder ??= new (optional('TextDecoder'))('utf-8', { ignoreBOM: true });
     const { buffer, byteOffset, byteLength } = /** @type {any} */ (view);
     const end = byteOffset + byteLength;
@@ -526,11 +526,10 @@ export class Arena {
     try {
       result = fn(this, mark);
     } finally {
-      if (mark === this._mark || indexOf(this, mark) >= 0) this.release(mark);
+      if (mark === this._mark || indexOfMark(this, mark) >= 0) this.release(mark);
     }
     if (typeof (/** @type {any} */ (result)?.then) !== 'function') return result;
-    const message = 'fn must not be async';
-    throw arenaError(TypeError, 'ERR_ARENA_ASYNC', message);
+    throw arenaError(TypeError, 'ERR_ARENA_ASYNC', 'fn must not be async');
   }
 
   /**
@@ -583,7 +582,7 @@ export class Arena {
    * @throws ERR_ARENA_FREED
    */
   reset() {
-    check(this);
+    checkOpen(this);
     closeAll(this);
     this.memory._core.reset(this._header * 4);
   }
@@ -597,7 +596,7 @@ export class Arena {
    */
   trim(bytes = 0) {
     checkSize(bytes, 'bytes');
-    check(this);
+    checkOpen(this);
     flushMark(this);
     this.memory._core.trim(this._header * 4, bytes);
   }
@@ -637,7 +636,7 @@ export class Arena {
    * and a `reset` from several chunks change it.
    */
   get base() {
-    check(this);
+    checkOpen(this);
     return word(this, BASE);
   }
 
@@ -691,7 +690,7 @@ if (Symbol.dispose) {
  * @returns {number} an offset, or 0
  */
 function call(arena, fn, ...rest) {
-  check(arena);
+  checkOpen(arena);
   const start = word(arena, START);
   const ptr = fn(arena._header * 4, ...rest) >>> 0;
   /* A mark in the fields is always one of the newest chunk. */
@@ -743,7 +742,7 @@ function viewToWrite(arena, Type, length, align = elementSize(Type)) {
  * @param {Arena} arena
  */
 function markSlow(arena) {
-  check(arena);
+  checkOpen(arena);
   pushMark(arena);
   const cursor = word(arena, 0);
   if (arena._mark === ON_STACK && cursor > NOWHERE) return arena.mark();
@@ -769,8 +768,8 @@ function pushMark(arena) {
  * @param {number} mark
  */
 function releaseSlow(arena, mark) {
-  check(arena);
-  const at = find(arena, mark);
+  checkOpen(arena);
+  const at = findMark(arena, mark);
   arena.memory._core.release(arena._header * 4, arena._stack[at + 1], outer(arena, at));
   arena._depth = at;
   arena._index = arena._stack[at + 2];
@@ -786,8 +785,9 @@ function releaseSlow(arena, mark) {
 function promoteBlock(arena, mark, ptr, size, align) {
   checkSize(size, 'size');
   checkAlign(align);
-  check(arena);
-  const at = find(arena, mark);
+  settle(arena.memory);
+  checkOpen(arena);
+  const at = findMark(arena, mark);
   const [position, index] = arena._stack.slice(at + 1);
   checkBlock(arena, ptr, size, position);
   /* Closed before the call, so that onGrow finds it so; open again if there was no growth. */
@@ -805,7 +805,7 @@ function promoteBlock(arena, mark, ptr, size, align) {
  * @param {Arena} arena
  * @param {number} mark
  */
-function indexOf(arena, mark) {
+function indexOfMark(arena, mark) {
   pushMark(arena);
   let at = arena._depth - 3;
   while (at >= 0 && arena._stack[at] !== mark) at -= 3;
@@ -816,8 +816,8 @@ function indexOf(arena, mark) {
  * @param {Arena} arena
  * @param {number} mark
  */
-function find(arena, mark) {
-  const at = indexOf(arena, mark);
+function findMark(arena, mark) {
+  const at = indexOfMark(arena, mark);
   if (at >= 0) return at;
   const message = `mark ${show(mark)} is not open in ${nameOf(arena)}`;
   throw arenaError(RangeError, 'ERR_ARENA_MARK', message);
@@ -855,13 +855,13 @@ function flushMark(arena) {
 /**
  * @param {Arena} arena
  */
-function check(arena) {
+function checkOpen(arena) {
   if (!arena.freed) return;
   throw arenaError(Error, 'ERR_ARENA_FREED', `${nameOf(arena)} was freed`);
 }
 
 /**
- * Whether [ptr, ptr + size) lies in the used bytes of one chunk, behind the mark at `since`.
+ * Throws unless [ptr, ptr + size) lies in the used bytes of one chunk, behind the mark at `since`.
  *
  * @param {Arena} arena
  * @param {number} ptr
@@ -870,8 +870,8 @@ function check(arena) {
  */
 function checkBlock(arena, ptr, size, since) {
   checkOffset(ptr);
-  check(arena);
-  current(arena.memory);
+  checkOpen(arena);
+  settle(arena.memory);
   const { holds } = arena.memory._core;
   if (ptr >>> 0 === ptr && holds(arena._header * 4, since, ptr, size)) return;
   throw outOfBounds(`no ${size} used bytes at ${ptr}`);

@@ -64,7 +64,7 @@ const FREE = 20;
  * @property {WebAssembly.Module} [module] the compiled module (`wasm-arena/arena.wasm`), for hosts
  *   that forbid compiling bytes
  * @property {(memory: ArenaMemory) => void} [onGrow] called once for each generation of views after
- *   the first, when the state is consistent
+ *   the first, when the state is consistent; never on a resizable buffer, whose views stay
  */
 
 /**
@@ -75,7 +75,7 @@ const FREE = 20;
  * @property {number} frontier first byte never yet given to a chunk
  * @property {number} live bytes of chunks that arenas hold
  * @property {number} free bytes of chunks that nobody holds
- * @property {number} arenas arenas that were made and not freed
+ * @property {number} arenas arenas that were made, and neither freed nor collected
  * @property {number} leaked arenas that were collected without `free()`; their chunks stay taken
  * @property {number} grows how often the arenas made the memory grow
  */
@@ -103,7 +103,7 @@ export class ArenaMemory {
     const most = toPages(maximum, 'maximum');
     const { reserve = Math.min(RESERVE, maximum) } = options;
     const least = toPages(reserve, 'reserve');
-    checkMost(least, 'reserve', most);
+    checkMost(reserve, 'reserve', maximum);
     const [wasmMemory, pages] = makeMemory(least, most, buffer);
     const [core, state] = instantiate(module, wasmMemory, pages * PAGE);
 
@@ -190,7 +190,7 @@ export class ArenaMemory {
   }
 
   /**
-   * Grows now, while no view is held, until so many bytes lie past the frontier.
+   * Grows now, while no view is held, until a block of so many bytes fits past the frontier.
    *
    * @param {number} bytes
    * @throws ERR_ARENA_SIZE, ERR_ARENA_OUT_OF_MEMORY
@@ -337,8 +337,9 @@ export function refusal(memory) {
 }
 
 /**
- * Hears of arenas that were collected, where the host has such a thing. One for all memories, because V8 11 stops cleaning up in the
- * whole process where a registry is collected before it has cleaned up.
+ * Hears of arenas that were collected, where the host has such a thing. One for all memories,
+ * because V8 11 stops cleaning up in the whole process where a registry is collected before it has
+ * cleaned up.
  *
  * @type {FinalizationRegistry<{ memory: WeakRef<ArenaMemory>, label: string }> | undefined}
  */

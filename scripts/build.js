@@ -26,6 +26,8 @@ if (mode === '--extract') {
   writeFileSync(file, committed.moduleBytes());
 } else if (mode === '--check') {
   check();
+} else if (!['--build', '--if-stale'].includes(mode)) {
+  fail(`unknown mode: ${mode}`);
 } else if (mode === '--build' || committed.INPUTS !== hashInputs()) {
   const { wasm, toolchain } = build();
   writeFileSync(`${root}/${target}`, source(wasm, toolchain));

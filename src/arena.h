@@ -52,7 +52,7 @@ struct chunk;
 struct chunks;
 
 /*
- * An arena's header. js/arena.js knows the order of its words up to `most`; exports.c holds the two
+ * An arena's header. js/arena.js knows the order of its words up to `base`; exports.c holds the two
  * together.
  */
 struct arena {

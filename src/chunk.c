@@ -28,7 +28,7 @@ static inline size_t *closing_tag(const struct chunk *chunk) {
 }
 
 static unsigned bin_of(size_t size) {
-  return 31 - (unsigned)__builtin_clz((uint32_t)size);
+  return (unsigned)CHUNK_BINS - 1 - (unsigned)__builtin_clzl(size);
 }
 
 /* Puts a chunk without free neighbours among the free ones. */
@@ -110,7 +110,7 @@ static bool reach(struct chunks *chunks, uintptr_t start, size_t size) {
   struct memory *memory = &chunks->memory;
   struct chunk *top = top_of(chunks);
   struct chunk *fence = fence_of(chunks);
-  uintptr_t end = start + CHUNK_LEAST + CHUNK_HEADER + size;
+  uintptr_t end = start + 2 * CHUNK_LEAST + size; /* a payload, the top's least and the fence */
   if (!memory_reach(memory, end < size ? UINTPTR_MAX : end)) return false;
   if (fence_of(chunks) == fence) return true;
 
@@ -130,7 +130,7 @@ static struct chunk *reach_top(struct chunks *chunks, size_t size, size_t align,
   for (;;) {
     struct chunk *top = top_of(chunks);
     uintptr_t start = align_up(chunk_start(top), align);
-    if (!grow && !chunk_fits(top, start, size + CHUNK_LEAST)) return NULL;
+    if (!grow && !chunk_fits(top, start, size + CHUNK_LEAST + CHUNK_ALIGN)) return NULL;
     if (!reach(chunks, start, size)) return NULL;
     if (top == top_of(chunks)) return top;
   }
@@ -152,7 +152,6 @@ static struct chunk *find(const struct chunks *chunks, size_t looks, size_t size
 }
 
 struct chunk *chunk_take(struct chunks *chunks, size_t size, size_t align, size_t want, bool grow) {
-  size += !size; /* a chunk for nothing, too, has a payload for its closing tag */
   want = larger(want, size);
   struct chunk *chunk = find(chunks, BIN_LOOKS, want, align);
   if (!chunk) chunk = find(chunks, BIN_LOOKS, size, align);

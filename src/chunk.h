@@ -27,8 +27,12 @@
 
 #include "memory.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define CHUNK_ALIGN ((size_t)16)
-#define CHUNK_BINS 32
+#define CHUNK_BINS (8 * sizeof(size_t))
 
 struct chunk {
   size_t tag;         /* bytes, header included; CHUNK_USED and CHUNK_LEFT_FREE in the low bits */
@@ -95,20 +99,20 @@ static inline size_t chunks_live(const struct chunks *chunks) {
 
 /*
  * Manages memory from `start` on, a multiple of 16, which is present up to `end` and may grow up to
- * `maximum`, both multiples of a page. `chunks` is zeroed.
+ * `maximum`, both multiples of a page, and reads 0. `chunks` is zeroed.
  */
 void chunks_init(struct chunks *chunks, uintptr_t start, uintptr_t end, uintptr_t maximum);
 
 /*
- * Makes sure that `bytes` bytes lie behind the frontier, growing if they don't. False: the memory
- * can't have them.
+ * Makes sure that a block of `bytes` bytes fits behind the frontier, growing if it doesn't. False:
+ * the memory can't have it.
  */
 bool chunks_ensure(struct chunks *chunks, size_t bytes);
 
 /*
  * A chunk with room for `size` bytes at an address that is a multiple of `align`, and for `want`
  * bytes where that costs no growth. With `grow` false the memory does not grow for it.
- * NULL: there is no memory for it; nothing has been given or taken then.
+ * NULL: there is no memory for it; nothing has been given or taken then, but memory may have grown.
  */
 struct chunk *chunk_take(struct chunks *chunks, size_t size, size_t align, size_t want, bool grow);
 
@@ -126,4 +130,7 @@ void chunk_trim(struct chunks *chunks, struct chunk *chunk, uintptr_t end);
 /* Gives the whole chunk back. Never fails. */
 void chunk_give(struct chunks *chunks, struct chunk *chunk);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

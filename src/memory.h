@@ -4,6 +4,7 @@
  * Assumptions
  *   - Pages are 64 KiB, and every byte of a page that was never written reads 0.
  *   - Others may grow the same memory; nobody shrinks it.
+ *   - Addresses are offsets from 0, as in wasm: a growth doubles what lies below the end.
  * Invariants
  *   - frontier <= end <= maximum, which is below 4 GiB - 64 KiB + 1 on wasm32.
  *   - [frontier, end) is present, ours, and not given to any chunk.
@@ -16,6 +17,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define MEMORY_PAGE ((size_t)65536)
 
@@ -50,4 +55,7 @@ bool memory_reach(struct memory *memory, uintptr_t end);
 uintptr_t memory_host_end(void);
 bool memory_host_grow(size_t pages);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -138,6 +138,24 @@ describe('from', () => {
     assertCopy(arena, arena.from(source), Uint8Array, [1, 2, 3, 4]);
   });
 
+  it('never copies from this memory what goes stale in another one on the way', () => {
+    const other = arenaOf();
+    const source = other.from(new Uint8Array(10_000).fill(7));
+    const onGrow = () => other.memory.ensure(2 ** 20);
+    const arena = arenaOf({}, { reserve: 2 ** 16, onGrow });
+    arena.alloc(60_000);
+    assert.throws(() => arena.from(source), TypeError);
+    assert.equal(source.length, 0);
+  });
+
+  if (WebAssembly.Memory.prototype.toResizableBuffer) {
+    it('copies as many elements as a view that grows with its memory had', () => {
+      const arena = arenaOf({}, { reserve: 2 ** 16, maximum: 2 ** 20, buffer: 'resizable' });
+      const whole = arena.memory.u8;
+      assert.equal(arena.from(whole).length, 2 ** 16);
+    });
+  }
+
   it('is exact at the limit', () => {
     assert.equal(arenaOf({ limit: 12 }).from(new Float32Array(3)).length, 3);
     const arena = arenaOf({ limit: 11 });

@@ -58,7 +58,8 @@ describe('reserve and maximum', () => {
   it('a reserve above the maximum throws ERR_ARENA_SIZE', () => {
     throwsSize(() => new ArenaMemory({ reserve: PAGE + 1, maximum: PAGE }));
     throwsSize(() => new ArenaMemory({ reserve: 2 ** 24, maximum: 2 ** 23 }));
-    new ArenaMemory({ reserve: PAGE, maximum: 1 });
+    throwsSize(() => new ArenaMemory({ reserve: 2, maximum: 1 }));
+    new ArenaMemory({ reserve: 1, maximum: 1 });
   });
 
   it('that are the same make a memory that never grows', () => {

@@ -1,0 +1,31 @@
+// The headers in C++17, linked against the C library.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "arena.h"
+#include "chunk.h"
+
+int main() {
+  constexpr std::size_t size = 1 << 20;
+  void *region = std::aligned_alloc(65536, size);
+  std::memset(region, 0, size);
+  const auto start = reinterpret_cast<std::uintptr_t>(region);
+  static chunks all{};
+  chunks_init(&all, start, start + size, start + size);
+
+  arena scratch;
+  arena_init(&scratch, &all, SIZE_MAX, false);
+  auto *xs = static_cast<float *>(arena_alloc(&scratch, 16 * sizeof(float), alignof(float)));
+  const struct arena_mark mark = arena_mark(&scratch);
+  const bool served = xs && arena_alloc(&scratch, 1000, 1);
+  arena_release(&scratch, mark);
+  const bool released = arena_used(&scratch) == 16 * sizeof(float);
+  arena_free(&scratch);
+  std::free(region);
+
+  const bool passed = served && released;
+  std::puts(passed ? "1 passed, 0 failed" : "0 passed, 1 failed");
+  return passed ? 0 : 1;
+}
