@@ -409,6 +409,22 @@ describe('a host', () => {
     return attempts;
   }
 
+  it('that refuses to grow below the maximum is named in the error', () => {
+    WebAssembly.Memory = class extends Memory {
+      constructor({ initial }) {
+        super({ initial, maximum: initial + 4 });
+      }
+    };
+    const memory = new ArenaMemory({ reserve: PAGE, maximum: 1000 * PAGE });
+    const arena = new Arena({ memory });
+    arena.alloc(4 * PAGE);
+    const { used } = arena;
+    const error = throwsOutOfMemory(() => arena.alloc(PAGE));
+    assert.match(error.message, /the engine, at \d+ bytes$/);
+    assert.equal(arena.used, used);
+    assert.match(throwsOutOfMemory(() => memory.ensure(2 ** 30)).message, /maximum of 65536000 /);
+  });
+
   it('that refuses the reserve gives half of it, or half of that, down to 1 MiB', () => {
     const attempts = refuseAbove(100);
     const memory = new ArenaMemory({ reserve: 1000 * PAGE, maximum: 2000 * PAGE });
