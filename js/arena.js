@@ -142,7 +142,7 @@ export class Arena {
     /** @internal what `highWater` is once freed */
     this._highWater = 0;
     /** @internal word index of the header; of the memory's dead one once freed */
-    this._header = open(memory, this, capacity, zero);
+    this._header = open(memory, this, label, capacity, limit, zero) / 4;
   }
 
   /**
@@ -604,10 +604,13 @@ export class Arena {
   /** Gives all chunks back. Twice is harmless; afterwards what allocates or reads blocks throws. */
   free() {
     if (this.freed) return;
+    const { memory } = this;
+    const header = this._header * 4;
     this._highWater = this.highWater;
     closeAll(this);
     this._cache = [MISS];
-    close(this.memory, this);
+    this._header = memory._state;
+    close(memory, this, header);
   }
 
   /** Whether it was freed. */

@@ -291,33 +291,36 @@ function live(memory) {
  *
  * @internal
  * @param {ArenaMemory} memory
- * @param {import('./arena.js').Arena} arena
+ * @param {object} arena
+ * @param {string} label
  * @param {number} capacity
+ * @param {number} limit
  * @param {boolean} zero
- * @returns {number} its word index
+ * @returns {number} its address
  */
-export function open(memory, arena, capacity, zero) {
+export function open(memory, arena, label, capacity, limit, zero) {
   const before = live(memory);
   const header = memory._headers.pop() || memory._core.header() >>> 0;
   memory._overhead += live(memory) - before;
-  const done = header && memory._core.open(header, capacity, arena._limit, +zero);
+  const done = header && memory._core.open(header, capacity, limit, +zero);
   if (!done) memory._headers.push(header);
   settle(memory);
   if (!done) throw outOfMemory(`${capacity} bytes`, refusal(memory));
   memory._arenas++;
   leaks ??= globalThis.FinalizationRegistry && new FinalizationRegistry(countLeak);
-  leaks?.register(arena, { memory: new WeakRef(memory), label: arena.label }, arena);
-  return header / 4;
+  leaks?.register(arena, { memory: new WeakRef(memory), label }, arena);
+  return header;
 }
 
 /**
+ * Gives an arena's chunks and header back.
+ *
  * @internal
  * @param {ArenaMemory} memory
- * @param {import('./arena.js').Arena} arena
+ * @param {object} arena
+ * @param {number} header its address
  */
-export function close(memory, arena) {
-  const header = arena._header * 4;
-  arena._header = memory._state;
+export function close(memory, arena, header) {
   memory._core.free(header);
   memory._headers.push(header);
   memory._arenas--;
