@@ -491,9 +491,8 @@ export class Arena {
     if (mark === this._mark && mark >= 0) {
       const words = this.memory._words;
       const header = this._header;
-      const cursor = words[header];
-      if (cursor >= this._markCursor) {
-        if (cursor > words[header + PEAK]) words[header + PEAK] = cursor;
+      /* The core notes a cursor that was never as high. A stale word is undefined, so not below. */
+      if (words[header] <= words[header + PEAK]) {
         words[header] = this._markCursor;
         this._index = this._markIndex;
         this._mark = ON_STACK;
