@@ -1,9 +1,9 @@
 #include "chunk.h"
 
 /*
- * How many chunks of the request's own bin are looked at before a bigger bin serves it. A bin spans
- * a factor of two; with 8 looks the churn benchmark's frontier stays within 1.2 of its peak, and
- * more looks do not lower it.
+ * How many chunks of a bin are looked at before the next bigger one is. A bin spans a factor of two,
+ * so its first chunk need not fit. test/native/churn.c, frontier over peak with all arenas filling:
+ * 1.149 with 1 look, 1.140 with 8, 1.139 with 64.
  */
 #define BIN_LOOKS 8
 
