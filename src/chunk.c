@@ -1,9 +1,9 @@
 #include "chunk.h"
 
 /*
- * How many chunks of a bin are looked at before the next bigger one is. A bin spans a factor of two,
- * so its first chunk need not fit. test/native/churn.c, frontier over peak with all arenas filling:
- * 1.149 with 1 look, 1.140 with 8, 1.139 with 64.
+ * How many chunks of a bin are looked at before the next bigger one is. A bin spans a factor of
+ * two, so its first chunk need not fit. test/native/churn.c, frontier over peak with all arenas
+ * filling: 1.149 with 1 look, 1.140 with 8, 1.139 with 64.
  */
 #define BIN_LOOKS 8
 
