@@ -702,6 +702,8 @@ function call(arena, fn, ...rest) {
 }
 
 /**
+ * Allocates, makes the view, and caches it where it will be right again in the next frame.
+ *
  * @param {Arena} arena
  * @param {any} Type a typed array's constructor, or DataView
  * @param {number} length
@@ -713,7 +715,10 @@ function newView(arena, Type, length, align) {
   const before = arena.memory._words[arena._header];
   const ptr = arena.tryAlloc(size, align) || refuse(arena, size);
   const view = new Type(arena.memory._buffer, ptr, length);
-  /* The block follows the cursor, or begins a chunk; neither where onGrow did something else. */
+  /*
+   * The block follows the cursor, or begins a chunk; neither where onGrow did something else. A
+   * cursor that was stale is undefined, which is found, and not cached either.
+   */
   const words = arena.memory._words;
   const starts = [before, words[arena._header + START]];
   const start = starts.find((cursor) => (ptr - cursor) >>> 0 < align);
@@ -739,7 +744,7 @@ function viewToWrite(arena, Type, length, align = elementSize(Type)) {
 }
 
 /**
- * A mark inside another one, or in an arena without a chunk, or in one that wipes what it frees.
+ * Opens a mark inside another one, or in an arena without a chunk, or in one that wipes.
  *
  * @param {Arena} arena
  */
@@ -766,6 +771,8 @@ function pushMark(arena) {
 }
 
 /**
+ * Releases through the core: a mark that is not the newest, or whose scope left its chunk.
+ *
  * @param {Arena} arena
  * @param {number} mark
  */
@@ -778,6 +785,8 @@ function releaseSlow(arena, mark) {
 }
 
 /**
+ * Promotes a block that is given by offset and size.
+ *
  * @param {Arena} arena
  * @param {number} mark
  * @param {number} ptr
@@ -815,6 +824,8 @@ function indexOfMark(arena, mark) {
 }
 
 /**
+ * Finds an open mark on the stack, or throws ERR_ARENA_MARK.
+ *
  * @param {Arena} arena
  * @param {number} mark
  */
@@ -836,6 +847,8 @@ function outer(arena, at) {
 }
 
 /**
+ * Closes every mark, and goes back to the first cached view.
+ *
  * @param {Arena} arena
  */
 function closeAll(arena) {
@@ -855,6 +868,8 @@ function flushMark(arena) {
 }
 
 /**
+ * Throws ERR_ARENA_FREED where the arena was freed.
+ *
  * @param {Arena} arena
  */
 function checkOpen(arena) {
@@ -880,6 +895,8 @@ function checkBlock(arena, ptr, size, since) {
 }
 
 /**
+ * Names an arena in messages.
+ *
  * @param {{ label: string }} arena
  */
 function nameOf({ label }) {
@@ -887,6 +904,8 @@ function nameOf({ label }) {
 }
 
 /**
+ * Throws the out-of-memory error for a request of `size` bytes.
+ *
  * @param {Arena} arena
  * @param {number} size
  * @returns {never}
@@ -897,6 +916,8 @@ function refuse(arena, size) {
 }
 
 /**
+ * Reads a word of the header, through views that are current.
+ *
  * @param {Arena} arena
  * @param {number} index a word of the header
  */
@@ -905,6 +926,8 @@ function word(arena, index) {
 }
 
 /**
+ * Puts a mark on the stack.
+ *
  * @param {Arena} arena
  * @param {number} mark
  * @param {number} cursor
@@ -918,7 +941,11 @@ function push(arena, mark, cursor, index) {
   arena._depth += 3;
 }
 
-/** @param {unknown} ptr */
+/**
+ * Throws where an offset is no number; what number it is is for checkBlock to say.
+ *
+ * @param {unknown} ptr
+ */
 function checkOffset(ptr) {
   if (typeof ptr !== 'number') throw badArgument(`no offset: ${show(ptr)}`);
 }
@@ -947,6 +974,8 @@ function typeOf(view) {
 }
 
 /**
+ * The size of `length` elements; throws ERR_ARENA_SIZE where there is none.
+ *
  * @param {any} Type
  * @param {number} length
  */
@@ -962,7 +991,11 @@ function elementSize(Type) {
   return Type.BYTES_PER_ELEMENT ?? 1;
 }
 
-/** @param {string} string */
+/**
+ * Counts the bytes of a string in UTF-8, lone surrogates as U+FFFD.
+ *
+ * @param {string} string
+ */
 function utf8Length(string) {
   let bytes = string.length;
   for (let i = 0; i < string.length; i++) {

@@ -219,7 +219,6 @@ void *arena_alloc_slow(struct arena *arena, size_t size, size_t align) {
 }
 
 void *arena_alloc_zeroed(struct arena *arena, size_t size, size_t align) {
-  note_cursor(arena);
   uintptr_t start = (uintptr_t)arena_alloc(arena, size, align);
   if (start && !arena->zero && start < newest(arena)->clean) {
     memset((void *)start, 0, smaller(size, newest(arena)->clean - start));

@@ -92,11 +92,6 @@ static inline bool chunk_fits(const struct chunk *chunk, uintptr_t start, size_t
   return start <= chunk_end(chunk) && size <= chunk_end(chunk) - start;
 }
 
-/* Bytes of used chunks, headers included. */
-static inline size_t chunks_live(const struct chunks *chunks) {
-  return chunks->memory.frontier - chunks->first - chunks->foreign - chunks->free;
-}
-
 /*
  * Manages memory from `start` on, a multiple of 16, which is present up to `end` and may grow up to
  * `maximum`, both multiples of a page, and reads 0. `chunks` is zeroed.

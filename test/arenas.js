@@ -6,6 +6,12 @@ export const MIB = 1024 * KIB;
 export const GIB = 1024 * MIB;
 export const PAGE = 64 * KIB;
 
+/** What behaves alike but for what a block reads at first. */
+export const KINDS = [
+  ['an arena', {}],
+  ['a zeroing arena', { zero: true }],
+];
+
 /** All alignments there are. */
 export const ALIGNMENTS = Array.from({ length: 17 }, (_, i) => 2 ** i);
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   ALIGNMENTS,
   GIB,
+  KINDS,
   MIB,
   PAGE,
   assertFilled,
@@ -19,12 +20,7 @@ import { throwsBounds, throwsCode, throwsMark, throwsOutOfMemory, throwsSize } f
 const TWO = 2 ** 31;
 const END = 65535 * PAGE;
 
-const kinds = [
-  ['an arena', {}],
-  ['a zeroing arena', { zero: true }],
-];
-
-for (const [kind, options] of kinds) {
+for (const [kind, options] of KINDS) {
   describe(`${kind} at the edge of 2 GiB`, () => {
     /** Its cursor stands `before` bytes before 2 GiB. Untouched pages cost nothing. */
     const near = (before, memoryOptions) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { ArenaError } from '../js/index.js';
 import {
   KIB,
+  KINDS,
   alone,
   assertFilled,
   cursor,
@@ -14,12 +15,7 @@ import {
 } from './arenas.js';
 import { throwsArgument, throwsCode, throwsFreed, throwsMark } from './expect.js';
 
-const kinds = [
-  ['an arena', {}],
-  ['a zeroing arena', { zero: true }],
-];
-
-for (const [kind, options] of kinds) {
+for (const [kind, options] of KINDS) {
   describe(`marks of ${kind}`, () => {
     it('release gives back what came after the mark, to the byte', () => {
       const arena = alone(options);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   ALIGNMENTS,
   KIB,
+  KINDS,
   alone,
   assertFilled,
   cursor,
@@ -21,12 +22,7 @@ import {
   throwsOutOfMemory,
 } from './expect.js';
 
-const kinds = [
-  ['an arena', {}],
-  ['a zeroing arena', { zero: true }],
-];
-
-for (const [kind, options] of kinds) {
+for (const [kind, options] of KINDS) {
   describe(`promote in ${kind}`, () => {
     /** An arena with 10 bytes outside a scope, and `skip` bytes before a block of `size` in it. */
     const scoped = (skip, size, align = 8, more = {}) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   ALIGNMENTS,
   KIB,
+  KINDS,
   alone,
   assertFilled,
   cursor,
@@ -13,12 +14,7 @@ import {
 } from './arenas.js';
 import { throwsBounds, throwsFreed, throwsMark, throwsOutOfMemory } from './expect.js';
 
-const kinds = [
-  ['an arena', {}],
-  ['a zeroing arena', { zero: true }],
-];
-
-for (const [kind, options] of kinds) {
+for (const [kind, options] of KINDS) {
   const start = (size = 100) => {
     const arena = alone(options);
     const ptr = arena.alloc(size, 8);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   KIB,
+  KINDS,
   PAGE,
   alone,
   assertFilled,
@@ -14,11 +15,6 @@ import {
 } from './arenas.js';
 import { throwsFreed, throwsMark, throwsOutOfMemory, throwsSize } from './expect.js';
 
-const kinds = [
-  ['an arena', {}],
-  ['a zeroing arena', { zero: true }],
-];
-
 /** An arena of several chunks. */
 function scattered(options, memoryOptions) {
   const arena = alone(options, memoryOptions);
@@ -29,7 +25,7 @@ function scattered(options, memoryOptions) {
   return arena;
 }
 
-for (const [kind, options] of kinds) {
+for (const [kind, options] of KINDS) {
   describe(`reset of ${kind}`, () => {
     it('frees everything, and keeps base and capacity', () => {
       const arena = alone(options);

@@ -19,6 +19,11 @@ const char *check_chunks(const struct chunks *chunks);
  */
 const char *check(const struct chunks *chunks, struct arena *const *arenas, size_t count);
 
+/* Bytes of used chunks, headers included. */
+static inline size_t chunks_live(const struct chunks *chunks) {
+  return chunks->memory.frontier - chunks->first - chunks->foreign - chunks->free;
+}
+
 /* The most bytes that the arena ever used at once. */
 static inline size_t high_water(const struct arena *arena) {
   uintptr_t peak = larger(arena->peak, arena->cursor);
