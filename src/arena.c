@@ -80,7 +80,7 @@ static void lift_limit(struct arena *arena, uintptr_t end) {
   uintptr_t limit = ceiling(arena);
   if (arena->zero) {
     uintptr_t from = arena->limit;
-    uintptr_t clean = larger(newest(arena)->clean, arena->peak);
+    uintptr_t clean = newest(arena)->clean;
     if (clean > from) {
       uintptr_t to = smaller(larger(end, from + WIPE), limit);
       if (to < clean) limit = to;
