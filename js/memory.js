@@ -23,12 +23,16 @@ const RESERVE = 16 * 2 ** 20;
 const LEAST_RESERVE = 2 ** 20 / PAGE;
 
 /** Words of the module's state; src/exports.c asserts their places. */
-const FRONTIER = 13;
-const GROWS = 16;
-const REFUSAL = 17;
-const FIRST = 18;
-const FOREIGN = 19;
-const FREE = 20;
+const FRONTIER = 15;
+const GROWS = 18;
+const REFUSAL = 19;
+const FIRST = 20;
+const FOREIGN = 21;
+const FREE = 22;
+const HEADERS = 55;
+
+/** Bytes of an arena's header. */
+const HEADER_SIZE = 56;
 
 /**
  * What the wasm module exports: src/exports.c says what each one does.
@@ -36,7 +40,6 @@ const FREE = 20;
  * @internal
  * @typedef {object} Core
  * @property {(maximum: number) => number} init
- * @property {() => number} header
  * @property {(arena: number, capacity: number, limit: number, zero: number) => number} open
  * @property {(arena: number) => void} free
  * @property {(arena: number, size: number, align: number) => number} alloc
@@ -300,7 +303,7 @@ function live(memory) {
  */
 export function open(memory, arena, label, capacity, limit, zero) {
   const before = live(memory);
-  const header = memory._headers.pop() || memory._core.header() >>> 0;
+  const header = newHeader(memory);
   memory._overhead += live(memory) - before;
   const done = header && memory._core.open(header, capacity, limit, +zero);
   if (!done) memory._headers.push(header);
@@ -310,6 +313,16 @@ export function open(memory, arena, label, capacity, limit, zero) {
   leaks ??= globalThis.FinalizationRegistry && new FinalizationRegistry(countLeak);
   leaks?.register(arena, { memory: new WeakRef(memory), label }, arena);
   return header;
+}
+
+/**
+ * Room for an arena's header: that of a freed one, or a new one.
+ *
+ * @param {ArenaMemory} memory
+ */
+function newHeader(memory) {
+  const headers = (memory._state + HEADERS) * 4;
+  return memory._headers.pop() || memory._core.alloc(headers, HEADER_SIZE, 4) >>> 0;
 }
 
 /**

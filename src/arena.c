@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "chunk.h"
+#include "backing.h"
 
 /*
  * An arena's next chunk, or the next piece of one that is extended, is as big as all it holds, but
@@ -115,14 +115,14 @@ static struct chunk *pop(struct arena *arena) {
 }
 
 static struct chunk *take(struct arena *arena, size_t size, size_t align, size_t want, bool grow) {
-  struct chunk *chunk = chunk_take(arena->chunks, size, align, want, grow);
+  struct chunk *chunk = backing_take(arena->on, size, align, want, grow);
   if (chunk) arena->capacity += payload(chunk);
   return chunk;
 }
 
 static void give(struct arena *arena, struct chunk *chunk) {
   arena->capacity -= payload(chunk);
-  chunk_give(arena->chunks, chunk);
+  backing_give(arena->on, chunk);
 }
 
 /* Gives back a list of chunks. */
@@ -155,11 +155,11 @@ static void give_all(struct arena *arena) {
   give_spares(arena);
 }
 
-void arena_init(struct arena *arena, struct chunks *chunks, size_t most, bool zero) {
+void arena_init(struct arena *arena, struct allocator *on, size_t most, bool zero) {
   memset(arena, 0, sizeof *arena);
   leave_chunks(arena);
   arena->most = most;
-  arena->chunks = chunks;
+  arena->on = on;
   arena->zero = zero;
 }
 
@@ -174,7 +174,7 @@ static bool fit(struct arena *arena, uintptr_t start, size_t size) {
   struct chunk *chunk = newest(arena);
   if (chunk_fits(chunk, start, size)) return true;
   size_t before = payload(chunk);
-  if (!chunk_extend(arena->chunks, chunk, start, size, step(arena))) return false;
+  if (!backing_extend(arena->on, chunk, start, size, step(arena))) return false;
   arena->capacity += payload(chunk) - before;
   return true;
 }
@@ -195,7 +195,7 @@ static bool go_on(struct arena *arena, size_t size, size_t align) {
   if (!chunk) return false;
   if (align_up(chunk_start(chunk), align) - chunk_start(chunk) > most - size) {
     give(arena, chunk);
-    arena->chunks->memory.refusal = REFUSED_BY_LIMIT;
+    backing_refuse(arena->on, REFUSED_BY_LIMIT);
     return false;
   }
   push(arena, chunk);
@@ -203,8 +203,8 @@ static bool go_on(struct arena *arena, size_t size, size_t align) {
 }
 
 void *arena_alloc_slow(struct arena *arena, size_t size, size_t align) {
-  if (!arena->chunks) return NULL;
-  arena->chunks->memory.refusal = REFUSED_BY_LIMIT;
+  if (!arena->on) return NULL;
+  backing_refuse(arena->on, REFUSED_BY_LIMIT);
   if (size > room(arena)) return NULL;
 
   uintptr_t start = align_up(arena->cursor, align);
@@ -354,10 +354,10 @@ void arena_reset(struct arena *arena) {
   arena->mark = 0;
   if (!has_chunk(arena)) return;
   note_cursor(arena);
-  if (arena->spare || newest(arena)->next) {
+  if ((arena->spare || newest(arena)->next) && backing_is_memory(arena->on)) {
     consolidate(arena);
   } else {
-    rewind_to(arena, arena->start);
+    unwind(arena, arena->base);
   }
 }
 
@@ -377,16 +377,57 @@ void arena_trim(struct arena *arena, size_t bytes) {
   for (chunk = newest(arena); chunk && arena->capacity > keep; chunk = chunk->next) {
     size_t unused = smaller(chunk_end(chunk) - chunk->cursor, arena->capacity - keep);
     arena->capacity -= payload(chunk);
-    chunk_trim(arena->chunks, chunk, chunk_end(chunk) - unused);
+    backing_trim(arena->on, chunk, chunk_end(chunk) - unused);
     arena->capacity += payload(chunk);
   }
   arena->limit = smaller(arena->limit, ceiling(arena));
 }
 
 void arena_free(struct arena *arena) {
-  if (!arena->chunks) return;
+  if (!arena->on) return;
   note_cursor(arena);
   give_all(arena);
   arena->mark = 0;
-  arena->chunks = NULL;
+  arena->on = NULL;
+}
+
+bool arena_resize(struct arena *arena, void *block, size_t old_size, size_t new_size) {
+  uintptr_t start = (uintptr_t)block;
+  bool last = is_last(arena, start, old_size);
+  if (last) note_cursor(arena);
+  if (new_size <= old_size) {
+    if (last) rewind_to(arena, start + new_size);
+    return true;
+  }
+  if (!last || new_size - old_size > room(arena) || !fit(arena, start, new_size)) return false;
+  if (start + new_size > arena->limit) lift_limit(arena, start + new_size);
+  arena->cursor = start + new_size;
+  return true;
+}
+
+static void *method_alloc(struct allocator *allocator, size_t size, size_t align) {
+  return arena_alloc(ALLOCATOR_OWNER(struct arena, allocator), size, align);
+}
+
+static bool method_resize(struct allocator *allocator, void *block, size_t old_size,
+                          size_t new_size, size_t align) {
+  (void)align;
+  return arena_resize(ALLOCATOR_OWNER(struct arena, allocator), block, old_size, new_size);
+}
+
+static void *method_remap(struct allocator *allocator, void *block, size_t old_size,
+                          size_t new_size, size_t align) {
+  return arena_realloc(ALLOCATOR_OWNER(struct arena, allocator), block, old_size, new_size, align);
+}
+
+static void method_free(struct allocator *allocator, void *block, size_t size, size_t align) {
+  (void)align;
+  arena_resize(ALLOCATOR_OWNER(struct arena, allocator), block, size, 0);
+}
+
+struct allocator *arena_allocator(struct arena *arena) {
+  static const struct allocator_methods methods = {method_alloc, method_resize, method_remap,
+                                                   method_free};
+  arena->allocator.methods = &methods;
+  return &arena->allocator;
 }

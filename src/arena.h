@@ -28,10 +28,8 @@
  * Debugging
  *   - test/native/check.c walks arenas and chunks and says which invariant is broken.
  *
- *   struct chunks chunks;
- *   chunks_init(&chunks, start, end, maximum);
  *   struct arena arena;
- *   arena_init(&arena, &chunks, SIZE_MAX, false);
+ *   arena_init(&arena, malloc_allocator(), SIZE_MAX, false);
  *   float *xs = arena_alloc(&arena, 256 * sizeof(float), 16);
  *   arena_reset(&arena);
  */
@@ -42,6 +40,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "allocator.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -49,26 +49,26 @@ extern "C" {
 #define ARENA_ALIGN_MAX ((size_t)65536)
 
 struct chunk;
-struct chunks;
 
 /*
  * An arena's header. js/arena.js knows the order of its words up to `base`; exports.c holds the two
  * together.
  */
 struct arena {
-  uintptr_t cursor;      /* where the next block begins, before alignment */
-  uintptr_t limit;       /* blocks end at or before this without a slow path */
-  uintptr_t start;       /* where the newest chunk's payload begins; 1 without one */
-  uintptr_t mark;        /* position of the newest open mark; 0 without one */
-  uintptr_t peak;        /* highest cursor that the newest chunk has left behind */
-  size_t settled;        /* bytes used in the older chunks */
-  size_t high_water;     /* most bytes used at once, as far as `peak` does not know better */
-  size_t capacity;       /* bytes of payload in all chunks held */
-  uintptr_t base;        /* where the oldest chunk's payload begins; 0 without one */
-  size_t most;           /* the limit that it was given: the most bytes used at once */
-  struct chunks *chunks; /* where chunks come from; NULL once freed */
-  struct chunk *spare;   /* chunks held but not in use */
-  size_t zero;           /* blocks read 0 when they are handed out */
+  uintptr_t cursor;           /* where the next block begins, before alignment */
+  uintptr_t limit;            /* blocks end at or before this without a slow path */
+  uintptr_t start;            /* where the newest chunk's payload begins; 1 without one */
+  uintptr_t mark;             /* position of the newest open mark; 0 without one */
+  uintptr_t peak;             /* highest cursor that the newest chunk has left behind */
+  size_t settled;             /* bytes used in the older chunks */
+  size_t high_water;          /* most bytes used at once, as far as `peak` does not know better */
+  size_t capacity;            /* bytes of payload in all chunks held */
+  uintptr_t base;             /* where the oldest chunk's payload begins; 0 without one */
+  size_t most;                /* the limit that it was given: the most bytes used at once */
+  struct allocator *on;       /* where chunks come from; NULL once freed */
+  struct chunk *spare;        /* chunks held but not in use */
+  size_t zero;                /* blocks read 0 when they are handed out */
+  struct allocator allocator; /* see arena_allocator */
 };
 
 /* A mark, passed by value: the cursor then, and the mark that was the newest one before. */
@@ -78,10 +78,10 @@ struct arena_mark {
 };
 
 /*
- * Begins an arena that takes its chunks from `chunks` when it first needs one. `most` bounds the
- * bytes used at once, padding included (SIZE_MAX: no bound); with `zero` every block reads 0.
+ * Begins an arena that takes its chunks from `on` when it first needs one. `most` bounds the bytes
+ * used at once, padding included (SIZE_MAX: no bound); with `zero` every block reads 0.
  */
-void arena_init(struct arena *arena, struct chunks *chunks, size_t most, bool zero);
+void arena_init(struct arena *arena, struct allocator *on, size_t most, bool zero);
 
 /* Takes a chunk of `bytes` bytes for an arena that has none. False: there is no memory for it. */
 bool arena_reserve(struct arena *arena, size_t bytes);
@@ -180,6 +180,20 @@ void arena_trim(struct arena *arena, size_t bytes);
 
 /* Gives all chunks back. Afterwards every allocation fails; freeing twice is harmless. */
 void arena_free(struct arena *arena);
+
+/*
+ * Changes the size of a block where it is. Shrinking never fails; growing does for a block that is
+ * not the last one, or began before the newest open mark, and where the next bytes are not to be
+ * had. [block, block + old_size) must lie in one chunk's used bytes.
+ * False: the block is as it was.
+ */
+bool arena_resize(struct arena *arena, void *block, size_t old_size, size_t new_size);
+
+/*
+ * The arena as an allocator. Freeing its last block gives that back; any other stays until the
+ * reset. Never fails.
+ */
+struct allocator *arena_allocator(struct arena *arena);
 
 /* Bytes in use: blocks and padding, without headers and skipped tails. */
 static inline size_t arena_used(const struct arena *arena) {

@@ -188,3 +188,55 @@ void chunks_init(struct chunks *chunks, uintptr_t start, uintptr_t end, uintptr_
   top_of(chunks)->clean = start + CHUNK_HEADER;
   set_top(chunks);
 }
+
+/*
+ * Where a block can't begin with its chunk's payload, because it wants a bigger alignment, the word
+ * before it says where the chunk is.
+ */
+static struct chunk *chunk_of_block(void *block, size_t align) {
+  return align > CHUNK_ALIGN ? ((struct chunk **)block)[-1] : chunk_of((uintptr_t)block);
+}
+
+static void *method_alloc(struct allocator *allocator, size_t size, size_t align) {
+  struct chunks *chunks = ALLOCATOR_OWNER(struct chunks, allocator);
+  if (align <= CHUNK_ALIGN) {
+    struct chunk *chunk = chunk_take(chunks, size, 1, 0, true);
+    return chunk ? (void *)chunk_start(chunk) : NULL;
+  }
+  if (size > SIZE_MAX - 2 * align) return NULL;
+  struct chunk *chunk = chunk_take(chunks, size + align, 1, 0, true);
+  if (!chunk) return NULL;
+  struct chunk **block = (struct chunk **)align_up(chunk_start(chunk) + sizeof chunk, align);
+  block[-1] = chunk;
+  return block;
+}
+
+static bool method_resize(struct allocator *allocator, void *block, size_t old_size,
+                          size_t new_size, size_t align) {
+  struct chunks *chunks = ALLOCATOR_OWNER(struct chunks, allocator);
+  struct chunk *chunk = chunk_of_block(block, align);
+  if (new_size > old_size) {
+    return chunk_fits(chunk, (uintptr_t)block, new_size) ||
+           chunk_extend(chunks, chunk, (uintptr_t)block, new_size, 0);
+  }
+  chunk_trim(chunks, chunk, (uintptr_t)block + new_size);
+  return true;
+}
+
+static void method_free(struct allocator *allocator, void *block, size_t size, size_t align) {
+  (void)size;
+  chunk_give(ALLOCATOR_OWNER(struct chunks, allocator), chunk_of_block(block, align));
+}
+
+static void *method_remap(struct allocator *allocator, void *block, size_t old_size,
+                          size_t new_size, size_t align) {
+  return allocator_resize_or_move(allocator, block, old_size, new_size, align);
+}
+
+const struct allocator_methods chunks_methods = {method_alloc, method_resize, method_remap,
+                                                 method_free};
+
+struct allocator *chunks_allocator(struct chunks *chunks) {
+  chunks->allocator.methods = &chunks_methods;
+  return &chunks->allocator;
+}

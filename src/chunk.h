@@ -25,6 +25,7 @@
 #ifndef WASM_ARENA_CHUNK_H
 #define WASM_ARENA_CHUNK_H
 
+#include "allocator.h"
 #include "memory.h"
 
 #ifdef __cplusplus
@@ -51,6 +52,7 @@ struct chunk {
 
 /* All chunks of one memory. */
 struct chunks {
+  struct allocator allocator; /* see chunks_allocator; first, as backing.h wants it */
   struct memory memory;
   uintptr_t first; /* where the first chunk begins */
   size_t foreign;  /* bytes between first and frontier that are an outsider's, or fences */
@@ -124,6 +126,10 @@ void chunk_trim(struct chunks *chunks, struct chunk *chunk, uintptr_t end);
 
 /* Gives the whole chunk back. Never fails. */
 void chunk_give(struct chunks *chunks, struct chunk *chunk);
+
+/* The chunks as an allocator: each block is a chunk of its own. Never fails. */
+struct allocator *chunks_allocator(struct chunks *chunks);
+extern const struct allocator_methods chunks_methods;
 
 #ifdef __cplusplus
 }

@@ -19,7 +19,7 @@ extern unsigned char __heap_base;
 static struct state {
   struct arena dead;    /* what freed arenas of the wrapper point at: nothing fits in it */
   struct chunks chunks; /* memory, and all chunks of it */
-  struct arena headers; /* where arena headers are allocated */
+  struct arena headers; /* where the wrapper allocates headers of arenas */
 } state;
 
 #ifdef __wasm__
@@ -36,13 +36,15 @@ WORD(struct arena, high_water, 6);
 WORD(struct arena, capacity, 7);
 WORD(struct arena, base, 8);
 WORD(struct state, dead, 0);
-WORD(struct state, chunks.memory.frontier, 13);
-WORD(struct state, chunks.memory.end, 14);
-WORD(struct state, chunks.memory.grows, 16);
-WORD(struct state, chunks.memory.refusal, 17);
-WORD(struct state, chunks.first, 18);
-WORD(struct state, chunks.foreign, 19);
-WORD(struct state, chunks.free, 20);
+WORD(struct state, chunks.memory.frontier, 15);
+WORD(struct state, chunks.memory.end, 16);
+WORD(struct state, chunks.memory.grows, 18);
+WORD(struct state, chunks.memory.refusal, 19);
+WORD(struct state, chunks.first, 20);
+WORD(struct state, chunks.foreign, 21);
+WORD(struct state, chunks.free, 22);
+WORD(struct state, headers, 55);
+_Static_assert(sizeof(struct arena) == 14 * sizeof(uintptr_t), "a header has 14 words");
 #endif
 
 /* The entry that Emscripten wants of a library: there is nothing to construct. */
@@ -54,18 +56,13 @@ void _initialize(void) {
 struct state *EXPORT(init)(uintptr_t maximum) {
   chunks_init(&state.chunks, (uintptr_t)&__heap_base, memory_host_end(), maximum);
   arena_init(&state.dead, NULL, 0, false);
-  arena_init(&state.headers, &state.chunks, SIZE_MAX, false);
+  arena_init(&state.headers, &state.chunks.allocator, SIZE_MAX, false);
   return &state;
-}
-
-/* Room for an arena's header; the wrapper keeps those of freed arenas for the next ones. */
-struct arena *EXPORT(header)(void) {
-  return arena_alloc(&state.headers, sizeof(struct arena), sizeof(uintptr_t));
 }
 
 /* Begins an arena with `capacity` bytes ready; false where there is no memory for those. */
 bool EXPORT(open)(struct arena *arena, size_t capacity, size_t most, bool zero) {
-  arena_init(arena, &state.chunks, most, zero);
+  arena_init(arena, &state.chunks.allocator, most, zero);
   return !capacity || arena_reserve(arena, capacity);
 }
 

@@ -1,15 +1,6 @@
 #include "memory.h"
 
-#ifdef __wasm__
-uintptr_t memory_host_end(void) {
-  return __builtin_wasm_memory_size(0) * MEMORY_PAGE;
-}
-
-bool memory_host_grow(size_t pages) {
-  return __builtin_wasm_memory_grow(0, pages) != SIZE_MAX;
-}
-#else
-/* Natively a memory is a fixed region, unless the program brings its own pair of these. */
+/* A memory is a fixed region, unless the program brings its own pair of these. */
 __attribute__((weak)) uintptr_t memory_host_end(void) {
   return 0;
 }
@@ -18,7 +9,6 @@ __attribute__((weak)) bool memory_host_grow(size_t pages) {
   (void)pages;
   return false;
 }
-#endif
 
 bool memory_reach(struct memory *memory, uintptr_t end) {
   if (end <= memory->end) return true;

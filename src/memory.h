@@ -49,8 +49,9 @@ struct memory {
 bool memory_reach(struct memory *memory, uintptr_t end);
 
 /*
- * The host's side of growth: where memory ends now, and room for so many pages more. On wasm32
- * these are the two memory instructions; a native program that lets a memory grow supplies them.
+ * The host's side of growth: where memory ends now, and room for so many pages more. In the wasm
+ * modules these are the two memory instructions (memory_wasm.c); another program that lets a memory
+ * grow supplies its own.
  */
 uintptr_t memory_host_end(void);
 bool memory_host_grow(size_t pages);

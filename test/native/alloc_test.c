@@ -114,7 +114,7 @@ static void a_freed_neighbour_with_another_behind_is_absorbed(void) {
   EXPECT(arena_alloc(neighbour, 4000, 1));
   memset((void *)neighbour->base, 0xa5, 4000);
   struct arena *last = &neighbours[neighbours_count++];
-  arena_init(last, &chunks, SIZE_MAX, false);
+  arena_init(last, chunks_allocator(&chunks), SIZE_MAX, false);
   EXPECT(arena_reserve(last, 1));
   arena_free(neighbour);
   uintptr_t end = arena.cursor;
@@ -153,7 +153,7 @@ static void ten_thousand_arenas_of_a_kibibyte_take_11_mebibytes(void) {
   host_open_chunks(&chunks, 400, 400);
   for (size_t i = 0; i < 10000; i++) {
     all[i] = &many[i];
-    arena_init(all[i], &chunks, SIZE_MAX, false);
+    arena_init(all[i], chunks_allocator(&chunks), SIZE_MAX, false);
     for (size_t size = 0; size < 1024; size += 64) EXPECT(arena_alloc(all[i], 64, 8));
   }
   EXPECT(chunks.memory.frontier - chunks.first <= 11 * KIB * KIB);

@@ -49,7 +49,7 @@ static void set_up(void) {
 }
 
 static void begin(struct job *job) {
-  arena_init(&job->arena, &chunks, SIZE_MAX, false);
+  arena_init(&job->arena, chunks_allocator(&chunks), SIZE_MAX, false);
   job->bytes = 0;
   job->target = (size_t)(1024 * pow(1024, random_share()));
 }
@@ -103,7 +103,7 @@ static void many_small_ones(void) {
   static struct arena small[SMALL];
   set_up();
   for (size_t i = 0; i < SMALL; i++) {
-    arena_init(&small[i], &chunks, SIZE_MAX, false);
+    arena_init(&small[i], chunks_allocator(&chunks), SIZE_MAX, false);
     for (size_t size = 0; size < 1024; size += 64) arena_alloc(&small[i], 64, 8);
   }
   printf("%-28s frontier: %.2f MiB\n", "10,000 arenas of 1 KiB",

@@ -16,7 +16,7 @@ int main() {
   chunks_init(&all, start, start + size, start + size);
 
   arena scratch;
-  arena_init(&scratch, &all, SIZE_MAX, false);
+  arena_init(&scratch, chunks_allocator(&all), SIZE_MAX, false);
   auto *xs = static_cast<float *>(arena_alloc(&scratch, 16 * sizeof(float), alignof(float)));
   const struct arena_mark mark = arena_mark(&scratch);
   const bool served = xs && arena_alloc(&scratch, 1000, 1);

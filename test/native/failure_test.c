@@ -92,7 +92,7 @@ static bool copy_of_a_misaligned_block(void) {
 
 static bool neighbour(void) {
   struct arena *new = &neighbours[neighbours_count];
-  arena_init(new, &chunks, SIZE_MAX, true);
+  arena_init(new, chunks_allocator(&chunks), SIZE_MAX, true);
   if (!arena_reserve(new, BIG)) return false;
   neighbours_count++;
   return true;
@@ -191,7 +191,7 @@ static void expect_failure_to_change_nothing(bool (*step)(void)) {
 static size_t run(size_t n, bool zero) {
   host_open_chunks(&chunks, 1, 256);
   neighbours_count = 0;
-  arena_init(&arena, &chunks, SIZE_MAX, zero);
+  arena_init(&arena, chunks_allocator(&chunks), SIZE_MAX, zero);
   memset(blocks, 0, sizeof blocks);
   host.refuse_from = n;
   host.refuse_above = 4; /* so that there are many growths */

@@ -164,7 +164,7 @@ static void a_gibibyte_in_blocks_of_a_kibibyte_takes_at_most_12_growths(void) {
   static struct chunks chunks;
   static struct arena arena;
   host_open_chunks(&chunks, PAGES, 19000);
-  arena_init(&arena, &chunks, SIZE_MAX, false);
+  arena_init(&arena, chunks_allocator(&chunks), SIZE_MAX, false);
   for (size_t i = 0; i < 1024 * MIB / 1024; i++) EXPECT(arena_alloc(&arena, 1024, 8));
   EXPECT(arena.capacity >= 1024 * MIB && !chunk_of(arena.start)->next);
   EXPECT(chunks.memory.grows <= 12 && chunks.memory.grows == host.asked);

@@ -487,7 +487,7 @@ static bool end(void) {
 static void begin(void) {
   doing = "init";
   size_t most = one_in(2) ? SIZE_MAX : below((size_t)1 << below(19));
-  arena_init(&job->arena, &chunks, most, one_in(2));
+  arena_init(&job->arena, chunks_allocator(&chunks), most, one_in(2));
   job->alive = true;
   job->most_used = 0;
   if (!one_in(3)) return;
@@ -535,7 +535,7 @@ static void open_memory(void) {
   host_open_chunks(&chunks, pages, one_in(4) ? pages : pages + below(60));
   memset(jobs, 0, sizeof jobs);
   for (size_t i = 0; i < JOBS; i++) {
-    arena_init(&jobs[i].arena, &chunks, 0, false);
+    arena_init(&jobs[i].arena, chunks_allocator(&chunks), 0, false);
     arena_free(&jobs[i].arena);
   }
 }

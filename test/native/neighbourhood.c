@@ -11,7 +11,7 @@ size_t neighbours_count;
 static void set_up_pages(size_t pages, size_t most_pages, size_t most, bool zero) {
   host_open_chunks(&chunks, pages, most_pages);
   neighbours_count = 0;
-  arena_init(&arena, &chunks, most, zero);
+  arena_init(&arena, chunks_allocator(&chunks), most, zero);
 }
 
 void set_up_with(size_t most, bool zero) {
@@ -29,7 +29,7 @@ void set_up_fixed(size_t pages) {
 static struct arena *new_neighbour(void) {
   EXPECT(neighbours_count < NEIGHBOURS);
   struct arena *neighbour = &neighbours[neighbours_count++];
-  arena_init(neighbour, &chunks, SIZE_MAX, false);
+  arena_init(neighbour, chunks_allocator(&chunks), SIZE_MAX, false);
   return neighbour;
 }
 
@@ -95,6 +95,6 @@ bool same_state(const struct arena *of, struct arena before) {
   return of->cursor == before.cursor && of->limit <= before.limit && of->start == before.start &&
          of->mark == before.mark && of->settled == before.settled &&
          of->capacity == before.capacity && of->base == before.base && of->most == before.most &&
-         of->chunks == before.chunks && of->spare == before.spare && of->zero == before.zero &&
+         of->on == before.on && of->spare == before.spare && of->zero == before.zero &&
          high_water(of) == before.high_water;
 }

@@ -87,7 +87,7 @@ static void the_last_block_grows_in_place_into_a_free_neighbour(void) {
   struct arena *neighbour = fence_in();
   EXPECT(arena_alloc(neighbour, 8000, 1));
   struct arena *last = &neighbours[neighbours_count++];
-  arena_init(last, &chunks, SIZE_MAX, false);
+  arena_init(last, chunks_allocator(&chunks), SIZE_MAX, false);
   EXPECT(arena_reserve(last, 1));
   arena_free(neighbour);
   EXPECT(grow(block, 10, 6000, 8) == block && reads(block, 10, 2));
@@ -197,7 +197,7 @@ static void a_mark_in_an_older_chunk_does_not_keep_the_last_block_from_growing(v
 static void a_mark_in_an_older_chunk_at_a_higher_address_does_not_either(void) {
   set_up();
   struct arena *low = &neighbours[neighbours_count++];
-  arena_init(low, &chunks, SIZE_MAX, false);
+  arena_init(low, chunks_allocator(&chunks), SIZE_MAX, false);
   EXPECT(arena_reserve(low, 8000));
   alloc(2000, 1, 1);
   fence_in();

@@ -303,7 +303,7 @@ static void a_freed_arena_begins_anew(void) {
   set_up();
   alloc(100, 1, 1);
   arena_free(&arena);
-  arena_init(&arena, &chunks, SIZE_MAX, false);
+  arena_init(&arena, chunks_allocator(&chunks), SIZE_MAX, false);
   alloc(100, 1, 1);
   SOUND();
 }

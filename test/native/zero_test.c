@@ -3,7 +3,7 @@
 /* Leaves recycled memory behind that reads anything but 0, in a row of free chunks. */
 static void dirty(size_t size) {
   struct arena dirt;
-  arena_init(&dirt, &chunks, SIZE_MAX, false);
+  arena_init(&dirt, chunks_allocator(&chunks), SIZE_MAX, false);
   memset(arena_alloc(&dirt, size, 1), 0xa5, size);
   arena_free(&dirt);
 }
@@ -146,7 +146,7 @@ static void a_block_behind_an_absorbed_neighbour_reads_0(void) {
   struct arena *neighbour = fence_in();
   memset(arena_alloc(neighbour, 5000, 1), 0xa5, 5000);
   struct arena *last = &neighbours[neighbours_count++];
-  arena_init(last, &chunks, SIZE_MAX, false);
+  arena_init(last, chunks_allocator(&chunks), SIZE_MAX, false);
   EXPECT(arena_reserve(last, 1));
   arena_free(neighbour);
   zeroed(4000, 1);
