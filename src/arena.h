@@ -41,6 +41,7 @@
 #include <stdint.h>
 
 #include "allocator.h"
+#include "malloc_allocator.h" /* so that a program needs this header alone */
 
 #ifdef __cplusplus
 extern "C" {
