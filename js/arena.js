@@ -9,6 +9,7 @@ import {
   outOfMemory,
   refuseValue,
   show,
+  unsupported,
 } from './errors.js';
 import { ArenaMemory, close, current, defaultMemory, open, refusal, settle } from './memory.js';
 
@@ -78,6 +79,8 @@ let decoder;
  * @typedef {object} ArenaOptions
  * @property {ArenaMemory} [memory] where its chunks come from; default: one memory that all arenas
  *   share that name none. That is for applications: a library passes or makes its own.
+ * @property {Allocator} [on] in place of `memory`: what its chunks come from, an arena, heap, pool,
+ *   fixed buffer or tracked allocator. What frees that one frees this arena before.
  * @property {number} [capacity] bytes to have ready; default 0
  * @property {number} [limit] most bytes used at once, padding included; default: no limit
  * @property {boolean} [zero] every byte of a block reads 0 when it is handed out; default false
@@ -111,7 +114,7 @@ export class Arena {
     checkSize(limit, 'limit');
     checkSize(views, 'views');
     checkMost(capacity, 'capacity', limit);
-    const { memory = defaultMemory() } = options;
+    const { on, memory = on?.memory ?? defaultMemory() } = options;
     if (!(memory instanceof ArenaMemory)) throw badArgument(`no ArenaMemory: ${show(memory)}`);
 
     /**
@@ -121,6 +124,8 @@ export class Arena {
     this.memory = memory;
     /** Its name in errors and in `util.inspect`. */
     this.label = label;
+    /** @internal the exports that work on it */
+    this._core = memory._core;
     /** @internal */
     this._limit = limit;
     /** @internal */
@@ -142,7 +147,7 @@ export class Arena {
     /** @internal what `highWater` is once freed */
     this._highWater = 0;
     /** @internal word index of the header; of the memory's dead one once freed */
-    this._header = open(memory, this, label, capacity, limit, zero) / 4;
+    this._header = (on ? nest : open)(memory, this, label, capacity, limit, zero, on) / 4;
   }
 
   /**
@@ -193,7 +198,7 @@ export class Arena {
       words[header] = start + size;
       return start;
     }
-    return call(this, this.memory._core.alloc, size, align);
+    return call(this, this._core.alloc, size, align);
   }
 
   /**
@@ -234,7 +239,7 @@ export class Arena {
     checkOffset(ptr);
     if (ptr !== 0 && oldSize) checkBlock(this, ptr, oldSize, 0);
     flushMark(this);
-    const { realloc } = this.memory._core;
+    const { realloc } = this._core;
     return call(this, realloc, ptr, oldSize, newSize, align) || refuse(this, newSize);
   }
 
@@ -583,7 +588,7 @@ export class Arena {
   reset() {
     checkOpen(this);
     closeAll(this);
-    this.memory._core.reset(this._header * 4);
+    this._core.reset(this._header * 4);
   }
 
   /**
@@ -597,7 +602,7 @@ export class Arena {
     checkSize(bytes, 'bytes');
     checkOpen(this);
     flushMark(this);
-    this.memory._core.trim(this._header * 4, bytes);
+    this._core.trim(this._header * 4, bytes);
   }
 
   /** Gives all chunks back. Twice is harmless; afterwards what allocates or reads blocks throws. */
@@ -676,6 +681,25 @@ export class Arena {
     }
     return newView(this, Type, length, align);
   }
+}
+
+/**
+ * Opens an arena on another allocator.
+ *
+ * @type {(...args: [...Parameters<typeof open>, on: Allocator]) => number}
+ */
+let nest = () => {
+  throw unsupported("`on` needs import 'wasm-arena/allocators'");
+};
+
+/**
+ * Says how an arena is put on another allocator; who imports just this file does not load that.
+ *
+ * @internal
+ * @param {typeof nest} fn
+ */
+export function setNest(fn) {
+  nest = fn;
 }
 
 /* Where the engine has explicit resource management, `using arena = new Arena()` frees it. */
@@ -779,7 +803,7 @@ function pushMark(arena) {
 function releaseSlow(arena, mark) {
   checkOpen(arena);
   const at = findMark(arena, mark);
-  arena.memory._core.release(arena._header * 4, arena._stack[at + 1], outer(arena, at));
+  arena._core.release(arena._header * 4, arena._stack[at + 1], outer(arena, at));
   arena._depth = at;
   arena._index = arena._stack[at + 2];
 }
@@ -804,7 +828,7 @@ function promoteBlock(arena, mark, ptr, size, align) {
   /* Closed before the call, so that onGrow finds it so; open again if there was no growth. */
   const before = [arena._depth, arena._index];
   [arena._depth, arena._index] = [at, index];
-  const { promote } = arena.memory._core;
+  const { promote } = arena._core;
   const moved = call(arena, promote, position, outer(arena, at), ptr, size, align);
   if (!moved) [arena._depth, arena._index] = before;
   return moved || refuse(arena, size);
@@ -889,7 +913,7 @@ function checkBlock(arena, ptr, size, since) {
   checkOffset(ptr);
   checkOpen(arena);
   settle(arena.memory);
-  const { holds } = arena.memory._core;
+  const { holds } = arena._core;
   if (ptr >>> 0 === ptr && holds(arena._header * 4, since, ptr, size)) return;
   throw outOfBounds(`no ${size} used bytes at ${ptr}`);
 }

@@ -302,27 +302,52 @@ function live(memory) {
  * @returns {number} its address
  */
 export function open(memory, arena, label, capacity, limit, zero) {
-  const before = live(memory);
-  const header = newHeader(memory);
-  memory._overhead += live(memory) - before;
+  const header = memory._headers.pop() || newHeader(memory, HEADER_SIZE);
   const done = header && memory._core.open(header, capacity, limit, +zero);
   if (!done) memory._headers.push(header);
   settle(memory);
   if (!done) throw outOfMemory(`${capacity} bytes`, refusal(memory));
-  memory._arenas++;
-  leaks ??= globalThis.FinalizationRegistry && new FinalizationRegistry(countLeak);
-  leaks?.register(arena, { memory: new WeakRef(memory), label }, arena);
+  watch(memory, arena, label);
   return header;
 }
 
 /**
- * Room for an arena's header: that of a freed one, or a new one.
+ * Counts an arena, or another allocator, and hears of it when it is collected.
  *
+ * @internal
  * @param {ArenaMemory} memory
+ * @param {object} arena
+ * @param {string} label
  */
-function newHeader(memory) {
-  const headers = (memory._state + HEADERS) * 4;
-  return memory._headers.pop() || memory._core.alloc(headers, HEADER_SIZE, 4) >>> 0;
+export function watch(memory, arena, label) {
+  memory._arenas++;
+  leaks ??= globalThis.FinalizationRegistry && new FinalizationRegistry(countLeak);
+  leaks?.register(arena, { memory: new WeakRef(memory), label }, arena);
+}
+
+/**
+ * @internal
+ * @param {ArenaMemory} memory
+ * @param {object} arena
+ */
+export function unwatch(memory, arena) {
+  memory._arenas--;
+  leaks?.unregister(arena);
+}
+
+/**
+ * Room for the header of an arena, or of another allocator; 0 where there is none.
+ *
+ * @internal
+ * @param {ArenaMemory} memory
+ * @param {number} size bytes
+ * @returns {number} its address
+ */
+export function newHeader(memory, size) {
+  const before = live(memory);
+  const header = memory._core.alloc((memory._state + HEADERS) * 4, size, 8) >>> 0;
+  memory._overhead += live(memory) - before;
+  return header;
 }
 
 /**
@@ -330,14 +355,13 @@ function newHeader(memory) {
  *
  * @internal
  * @param {ArenaMemory} memory
- * @param {object} arena
+ * @param {{ _core: Core }} arena
  * @param {number} header its address
  */
 export function close(memory, arena, header) {
-  memory._core.free(header);
+  arena._core.free(header);
   memory._headers.push(header);
-  memory._arenas--;
-  leaks?.unregister(arena);
+  unwatch(memory, arena);
 }
 
 /**
@@ -347,9 +371,11 @@ export function close(memory, arena, header) {
  * @param {ArenaMemory} memory
  */
 export function refusal(memory) {
-  const refusal = stateWord(memory, REFUSAL);
-  if (refusal === 2) return `the memory's maximum of ${memory._maximum} bytes`;
-  return refusal === 3 ? `the engine, at ${memory._buffer.byteLength} bytes` : undefined;
+  return [
+    `the memory's maximum of ${memory._maximum} bytes`,
+    `the engine, at ${memory._buffer.byteLength} bytes`,
+    'what it is on',
+  ][stateWord(memory, REFUSAL) - 2];
 }
 
 /**

@@ -23,7 +23,10 @@ struct chunk *backing_take(struct allocator *on, size_t size, size_t align, size
     wanted = least;
     chunk = allocator_alloc(on, wanted, CHUNK_ALIGN);
   }
-  if (!chunk) return NULL;
+  if (!chunk) {
+    backing_note(REFUSED_BY_BACKING);
+    return NULL;
+  }
   chunk->tag = wanted | CHUNK_USED;
   chunk->next = NULL;
   chunk->clean = chunk_end(chunk);
@@ -67,6 +70,14 @@ void backing_give(struct allocator *on, struct chunk *chunk) {
   }
 }
 
+__attribute__((weak)) void backing_note(enum memory_refusal why) {
+  (void)why;
+}
+
 void backing_refuse(struct allocator *on, enum memory_refusal why) {
-  if (backing_is_memory(on)) chunks_of(on)->memory.refusal = why;
+  if (backing_is_memory(on)) {
+    chunks_of(on)->memory.refusal = why;
+  } else {
+    backing_note(why);
+  }
 }

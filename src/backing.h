@@ -40,7 +40,7 @@ static inline void backing_give(struct allocator *on, struct chunk *chunk) {
   chunk_give((struct chunks *)on, chunk);
 }
 
-/* Notes why a request failed, where there is a place for it. */
+/* Notes why a request failed. */
 static inline void backing_refuse(struct allocator *on, enum memory_refusal why) {
   ((struct chunks *)on)->memory.refusal = why;
 }
@@ -57,7 +57,12 @@ bool backing_extend(struct allocator *on, struct chunk *chunk, uintptr_t start, 
                     size_t step);
 void backing_trim(struct allocator *on, struct chunk *chunk, uintptr_t end);
 void backing_give(struct allocator *on, struct chunk *chunk);
+/*
+ * Notes why a request failed: at the memory, or, where the backing is another allocator, with
+ * backing_note, which does nothing unless the program brings its own.
+ */
 void backing_refuse(struct allocator *on, enum memory_refusal why);
+void backing_note(enum memory_refusal why);
 
 #ifdef __cplusplus
 }

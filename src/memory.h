@@ -28,7 +28,8 @@ extern "C" {
 enum memory_refusal {
   REFUSED_BY_LIMIT = 1,   /* the arena's own limit */
   REFUSED_BY_MAXIMUM = 2, /* the memory's maximum */
-  REFUSED_BY_HOST = 3     /* the engine or the system gave no more pages */
+  REFUSED_BY_HOST = 3,    /* the engine or the system gave no more pages */
+  REFUSED_BY_BACKING = 4  /* the allocator that chunks come from */
 };
 
 struct memory {
