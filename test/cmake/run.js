@@ -87,8 +87,11 @@ function use(toolchain, language, form, options, module) {
   });
   for (const program of programs[language]) {
     claim(`${title}: ${program} runs`, () => {
-      const out = runProgram(join(build, program));
-      console.log(out.replace(/^/gm, '    ').trimEnd());
+      console.log(
+        runProgram(join(build, program))
+          .replace(/^(?=.)/gm, '    ')
+          .trimEnd(),
+      );
     });
   }
   if (module) {

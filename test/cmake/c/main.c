@@ -36,13 +36,15 @@ static size_t in_use(void) {
 #define STEPS 60000
 #define OWNERS 12
 #define BLOCKS 6000
-#define MALLOC (&owners[0]) /* these two free one block at a time */
+#define MALLOC (&owners[0])
 #define HEAP (&owners[1])
+#define LIBRARY (&owners[2])
+#define ARENAS (&owners[3])
 
-/* Malloc, the heap, and arenas: every third one on the heap, the others on malloc. */
+/* Malloc's own functions, a heap, malloc as an allocator; arenas, every third one on the heap. */
 struct owner {
   struct arena arena;
-  struct allocator *allocator; /* NULL: malloc's own functions */
+  struct allocator *allocator;
 };
 
 struct block {
@@ -132,7 +134,7 @@ static void begin(struct owner *owner) {
 
 static void step(void) {
   struct block *block = &blocks[below(BLOCKS)];
-  struct owner *owner = &owners[2 + below(OWNERS - 2)];
+  struct owner *owner = ARENAS + below(OWNERS - (size_t)(ARENAS - owners));
   if (below(2000) == 0) {
     give_all(owner);
     arena_free(&owner->arena);
@@ -154,11 +156,12 @@ static void run(void) {
   random_state = 1;
   heap_init(&heap, malloc_allocator());
   HEAP->allocator = heap_allocator(&heap);
-  for (struct owner *owner = HEAP + 1; owner < owners + OWNERS; owner++) begin(owner);
+  LIBRARY->allocator = malloc_allocator();
+  for (struct owner *owner = ARENAS; owner < owners + OWNERS; owner++) begin(owner);
   for (int i = 0; i < STEPS; i++) step();
   for (struct owner *owner = owners + OWNERS; owner-- > owners;) {
     give_all(owner);
-    if (owner > HEAP) arena_free(&owner->arena);
+    if (owner >= ARENAS) arena_free(&owner->arena);
   }
   expect(heap.blocks == 0 && heap.held == 0, "the heap keeps what it was given back");
 }
