@@ -197,15 +197,19 @@ static struct chunk *chunk_of_block(void *block, size_t align) {
   return align > CHUNK_ALIGN ? ((struct chunk **)block)[-1] : chunk_of((uintptr_t)block);
 }
 
+/* Who has a block does not say how far it was written: nothing of its chunk counts as clean. */
+static void set_written(struct chunk *chunk) {
+  chunk->clean = chunk_end(chunk);
+}
+
 static void *method_alloc(struct allocator *allocator, size_t size, size_t align) {
   struct chunks *chunks = ALLOCATOR_OWNER(struct chunks, allocator);
-  if (align <= CHUNK_ALIGN) {
-    struct chunk *chunk = chunk_take(chunks, size, 1, 0, true);
-    return chunk ? (void *)chunk_start(chunk) : NULL;
-  }
   if (size > SIZE_MAX - 2 * align) return NULL;
-  struct chunk *chunk = chunk_take(chunks, size + align, 1, 0, true);
+  size_t slack = align > CHUNK_ALIGN ? align : 0;
+  struct chunk *chunk = chunk_take(chunks, size + slack, 1, 0, true);
   if (!chunk) return NULL;
+  set_written(chunk);
+  if (!slack) return (void *)chunk_start(chunk);
   struct chunk **block = (struct chunk **)align_up(chunk_start(chunk) + sizeof chunk, align);
   block[-1] = chunk;
   return block;
@@ -216,8 +220,10 @@ static bool method_resize(struct allocator *allocator, void *block, size_t old_s
   struct chunks *chunks = ALLOCATOR_OWNER(struct chunks, allocator);
   struct chunk *chunk = chunk_of_block(block, align);
   if (new_size > old_size) {
-    return chunk_fits(chunk, (uintptr_t)block, new_size) ||
-           chunk_extend(chunks, chunk, (uintptr_t)block, new_size, 0);
+    if (chunk_fits(chunk, (uintptr_t)block, new_size)) return true;
+    if (!chunk_extend(chunks, chunk, (uintptr_t)block, new_size, 0)) return false;
+    set_written(chunk);
+    return true;
   }
   chunk_trim(chunks, chunk, (uintptr_t)block + new_size);
   return true;
