@@ -2,7 +2,16 @@ import js from '@eslint/js';
 import globals from 'globals';
 
 export default [
-  { ignores: ['js/wasm.js', 'build/', 'coverage/', 'types/', '**/node_modules/'] },
+  {
+    ignores: [
+      'js/wasm.js',
+      'js/allocators_wasm.js',
+      'build/',
+      'coverage/',
+      'types/',
+      '**/node_modules/',
+    ],
+  },
   js.configs.recommended,
   {
     rules: {

@@ -1,58 +1,154 @@
 /**
- * Builds the wasm module and writes js/wasm.js.
+ * Builds the wasm modules, and writes the files that carry them.
  *
  *   node scripts/build.js                  build and write
- *   node scripts/build.js --if-stale       the same, only where js/wasm.js was made from other inputs
- *   node scripts/build.js --check          build, and fail where js/wasm.js is not what comes out
- *   node scripts/build.js --extract FILE   write the bytes in js/wasm.js to a file
+ *   node scripts/build.js --if-stale       the same, only where a file was made from other inputs
+ *   node scripts/build.js --check          build, and fail where a file is not what comes out
+ *   node scripts/build.js --extract FILE   write the module that FILE is named after, `arena.wasm`
  *
- * js/wasm.js is committed, so that a clone works without Emscripten. It carries a hash of its inputs
- * and the version of the emcc that made it: the same inputs in the same toolchain give the same
- * bytes. Another emcc gives other bytes, which --check then compares by imports and exports.
+ * The files are committed, so that a clone works without Emscripten. Each carries a hash of its
+ * inputs and the version of the emcc that made it: the same inputs in the same toolchain give the
+ * same bytes. Another emcc gives other bytes, which --check then compares by imports and exports.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const target = 'js/wasm.js';
+
+/**
+ * See `encode`. Of all steps up to 91 a bundle compresses best with this one, with js/wasm.js alone
+ * and with both modules.
+ */
 const STEP = 84;
 
-const [mode = '--build', file] = process.argv.slice(2);
-const committed =
-  mode === '--build' ? undefined : await import(new URL(`../${target}`, import.meta.url));
+const DECODER = `
+/**
+ * The wasm module, decoded by hand, because an AudioWorklet has no \`atob\`. Most bytes are small ones
+ * and one character each: byte b is character 35 + b, and each ~ before it adds ${STEP}. A bundle is 530
+ * bytes smaller with it after compression than with base64, which hides what repeats.
+ *
+ * @param {string} [text] another module
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function moduleBytes(text = TEXT) {
+  const bytes = [];
+  let more = 0;
+  for (const character of text) {
+    const value = character.charCodeAt(0) - 35;
+    if (value === 91) {
+      more += ${STEP};
+    } else {
+      bytes.push(value + more);
+      more = 0;
+    }
+  }
+  return Uint8Array.from(bytes);
+}
+`;
+
+/** A second copy of the decoder would be in every bundle with both modules. */
+const IMPORTED_DECODER = `
+import { moduleBytes as decode } from './wasm.js';
+
+/**
+ * The wasm module, decoded as js/wasm.js says.
+ *
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function moduleBytes() {
+  return decode(TEXT);
+}
+`;
+
+const FILES = [
+  embedded('js/wasm.js', 'arena', DECODER),
+  embedded('js/allocators_wasm.js', 'allocators', IMPORTED_DECODER),
+  binaries('abi', ['bump', 'sigil', 'words']),
+];
+const MODULES = FILES.flatMap((file) => file.modules);
+
+const [mode = '--build', target] = process.argv.slice(2);
 
 if (mode === '--extract') {
-  writeFileSync(file, committed.moduleBytes());
+  await extract();
 } else if (mode === '--check') {
-  check();
+  await check();
 } else if (!['--build', '--if-stale'].includes(mode)) {
   fail(`unknown mode: ${mode}`);
-} else if (mode === '--build' || committed.INPUTS !== hashInputs()) {
-  const { wasm, toolchain } = build();
-  writeFileSync(`${root}/${target}`, source(wasm, toolchain));
-  console.log(`${target}: ${wasm.length} bytes of wasm by ${toolchain}`);
+} else if (mode === '--build' || (await staleFile())) {
+  const made = build();
+  for (const file of FILES) file.write(made);
+  for (const name of MODULES) {
+    console.log(`${name}: ${made.wasm[name].length} bytes of wasm by ${made.toolchain}`);
+  }
+}
+
+async function extract() {
+  const name = basename(target, '.wasm');
+  const file = FILES.find(({ modules }) => modules.includes(name));
+  if (!file) fail(`there is no module ${name}`);
+  writeFileSync(target, (await file.read()).wasm[name]);
+}
+
+/** The path of a file that is missing or was made from other inputs, if there is one. */
+async function staleFile() {
+  const inputs = hashInputs();
+  for (const { path, read } of FILES) {
+    if ((await read())?.inputs !== inputs) return path;
+  }
+}
+
+async function check() {
+  const stale = await staleFile();
+  if (stale) fail(`${stale} is stale: run \`npm run build\``);
+  const made = build();
+  for (const { path, modules, read, write } of FILES) {
+    const committed = await read();
+    if (made.toolchain === committed.toolchain) {
+      if (!modules.every((name) => made.wasm[name].equals(committed.wasm[name]))) {
+        fail(`${path} differs: run \`npm run build\``);
+      }
+      console.log(`${path} is what ${made.toolchain} makes of its inputs`);
+    } else {
+      for (const name of modules) {
+        const [ours, theirs] = [committed, made].map(({ wasm }) => surface(wasm[name]));
+        if (ours !== theirs) {
+          fail(`${made.toolchain} makes other imports or exports:\n${ours}\n${theirs}`);
+        }
+      }
+      write(made);
+      console.log(`${path} was made again by ${made.toolchain}, to be tested; don't commit it`);
+    }
+  }
 }
 
 /** The sources and the flags, with LF line ends whatever the checkout has. */
 function hashInputs() {
-  const sources = readdirSync(`${root}/src`)
+  const sources = readdirSync(`${root}/src`, { recursive: true })
+    .map((name) => `src/${name.replaceAll('\\', '/')}`)
     .filter((name) => /\.[ch]$/.test(name))
     .sort();
   const hash = createHash('sha256');
-  for (const name of ['CMakeLists.txt', ...sources.map((source) => `src/${source}`)]) {
+  for (const name of ['CMakeLists.txt', ...sources]) {
     hash.update(`${name}\n${readFileSync(`${root}/${name}`, 'utf8').replaceAll('\r\n', '\n')}`);
   }
   return hash.digest('hex');
 }
 
+/** Every module, by name, and what made them of which inputs. */
 function build() {
+  const inputs = hashInputs();
   const toolchain = run('emcc', ['--version']).split('\n')[0];
   const out = `${root}/build/wasm`;
   run('emcmake', ['cmake', '-S', root, '-B', out, '-DCMAKE_BUILD_TYPE=MinSizeRel']);
-  run('cmake', ['--build', out, '--target', 'arena']);
-  return { wasm: readFileSync(`${out}/arena.wasm`), toolchain };
+  run('cmake', ['--build', out, '--target', ...MODULES]);
+  const wasm = Object.fromEntries(
+    MODULES.map((name) => [name, readFileSync(`${out}/${name}.wasm`)]),
+  );
+  return { inputs, toolchain, wasm };
 }
 
 function run(command, args) {
@@ -63,7 +159,8 @@ function run(command, args) {
       fail(`${command} ${args.join(' ')} failed:\n${error.stdout}\n${error.stderr}`);
     }
     return fail(
-      `${target} has to be built, and there is no ${command} here. Install Emscripten and CMake:\n` +
+      `The wasm modules have to be built, and there is no ${command} here. Install Emscripten and ` +
+        'CMake:\n' +
         '  Debian, Ubuntu:  apt-get install emscripten cmake\n' +
         '  macOS:           brew install emscripten cmake\n' +
         '  elsewhere:       https://emscripten.org/docs/getting_started/downloads.html\n' +
@@ -77,20 +174,6 @@ function fail(message) {
   process.exit(1);
 }
 
-function check() {
-  if (committed.INPUTS !== hashInputs()) fail(`${target} is stale: run \`npm run build\``);
-  const { wasm, toolchain } = build();
-  if (toolchain === committed.TOOLCHAIN) {
-    if (!wasm.equals(committed.moduleBytes())) fail(`${target} differs: run \`npm run build\``);
-    console.log(`${target} is what ${toolchain} makes of its inputs`);
-    return;
-  }
-  const [ours, theirs] = [committed.moduleBytes(), wasm].map(surface);
-  if (ours !== theirs) fail(`${toolchain} makes other imports or exports:\n${ours}\n${theirs}`);
-  writeFileSync(`${root}/${target}`, source(wasm, toolchain));
-  console.log(`${target} was made again by ${toolchain}, to be tested; don't commit it`);
-}
-
 /** Imports and exports, without the names that Emscripten adds of its own. */
 function surface(bytes) {
   const module = new WebAssembly.Module(bytes);
@@ -99,47 +182,66 @@ function surface(bytes) {
   return JSON.stringify({ imports: WebAssembly.Module.imports(module), exports: ours });
 }
 
-/**
- * What moduleBytes in the generated file reads. Of all steps up to 91 a bundle compresses best with
- * this one.
- */
-function encode(bytes) {
-  const text = (byte) => '~'.repeat(byte / STEP) + String.fromCharCode(35 + (byte % STEP));
-  return Array.from(bytes, text).join('');
+/** A folder of .wasm files, with a record beside them. */
+function binaries(folder, modules) {
+  const path = `${folder}/build.json`;
+  const pathOf = (name) => `${root}/${folder}/${name}.wasm`;
+  return {
+    path,
+    modules,
+    read() {
+      if (![`${root}/${path}`, ...modules.map(pathOf)].every(existsSync)) return undefined;
+      const { inputs, toolchain } = JSON.parse(readFileSync(`${root}/${path}`, 'utf8'));
+      const wasm = Object.fromEntries(modules.map((name) => [name, readFileSync(pathOf(name))]));
+      return { inputs, toolchain, wasm };
+    },
+    write({ inputs, toolchain, wasm }) {
+      const sha256 = {};
+      for (const name of modules) {
+        writeFileSync(pathOf(name), wasm[name]);
+        sha256[`${name}.wasm`] = createHash('sha256').update(wasm[name]).digest('hex');
+      }
+      const record = JSON.stringify({ inputs, toolchain, sha256 }, null, 2);
+      writeFileSync(`${root}/${path}`, `${record}\n`);
+    },
+  };
 }
 
-function source(wasm, toolchain) {
-  return `// Generated by scripts/build.js; don't edit. \`npm run build\` makes it again.
-
+/** A module as text in a JavaScript module with a function that decodes it. */
+function embedded(path, name, decoder) {
+  return {
+    path,
+    modules: [name],
+    async read() {
+      if (!existsSync(`${root}/${path}`)) return undefined;
+      const file = await import(new URL(`../${path}`, import.meta.url));
+      return {
+        inputs: file.INPUTS,
+        toolchain: file.TOOLCHAIN,
+        wasm: { [name]: file.moduleBytes() },
+      };
+    },
+    write({ inputs, toolchain, wasm }) {
+      writeFileSync(
+        `${root}/${path}`,
+        `// Generated by scripts/build.js; don't edit. \`npm run build\` makes it again.
+${decoder}
 /** SHA-256 of CMakeLists.txt and src/. */
-export const INPUTS = '${hashInputs()}';
+export const INPUTS = '${inputs}';
 
 /** What made it. */
 export const TOOLCHAIN = ${JSON.stringify(toolchain)};
 
-/**
- * The wasm module, decoded by hand, because an AudioWorklet has no \`atob\`. Most bytes are small ones
- * and one character each: byte b is character 35 + b, and each ~ before it adds ${STEP}. A bundle is 530
- * bytes smaller with it after compression than with base64, which hides what repeats.
- *
- * @returns {Uint8Array<ArrayBuffer>}
- */
-export function moduleBytes() {
-  const bytes = [];
-  let more = 0;
-  for (const character of TEXT) {
-    const value = character.charCodeAt(0) - 35;
-    if (value === 91) {
-      more += ${STEP};
-    } else {
-      bytes.push(value + more);
-      more = 0;
-    }
-  }
-  return Uint8Array.from(bytes);
+const TEXT =
+  ${JSON.stringify(encode(wasm[name]))};
+`,
+      );
+    },
+  };
 }
 
-const TEXT =
-  ${JSON.stringify(encode(wasm))};
-`;
+/** What the decoder reads. */
+function encode(bytes) {
+  const text = (byte) => '~'.repeat(byte / STEP) + String.fromCharCode(35 + (byte % STEP));
+  return Array.from(bytes, text).join('');
 }

@@ -11,13 +11,10 @@
 #include "base.h"
 #include "runs.h"
 
-#define EXPORT(name) __attribute__((export_name(#name), used)) name
+#define EXPORT(name) __attribute__((export_name(#name), used)) export_##name
 
 /* The entry that Emscripten wants of a library: there is nothing to construct. */
 void _initialize(void);
-void EXPORT(bump_init)(uintptr_t base);
-uintptr_t EXPORT(bump_alloc)(size_t size);
-void EXPORT(bump_reset)(void);
 
 static WASM_GLOBAL uintptr_t state;
 
@@ -29,20 +26,20 @@ void _initialize(void) {
 }
 
 /* Begins at the first multiple of 8 at or after `base`. Traps where there is no memory for that. */
-void bump_init(uintptr_t base) {
+void EXPORT(bump_init)(uintptr_t base) {
   state = base_place(base, sizeof(struct runs), RUN_ALIGN);
-  runs_init(runs_of_program(), memory_host_end());
+  runs_init(runs_of_program(), base_end());
 }
 
 /* The next `size` bytes, rounded up to 8. Traps where memory is out; nothing has changed then. */
-uintptr_t bump_alloc(size_t size) {
+uintptr_t EXPORT(bump_alloc)(size_t size) {
   uintptr_t block = runs_take(runs_of_program(), size);
   if (!block) __builtin_trap();
   return block;
 }
 
 /* Frees everything: the next block is where the first one was. Never fails. */
-void bump_reset(void) {
+void EXPORT(bump_reset)(void) {
   struct runs *runs = runs_of_program();
   runs_rewind(runs, &runs->first, run_start(&runs->first));
 }

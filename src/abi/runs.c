@@ -1,22 +1,21 @@
 #include "runs.h"
 
-/* Addresses stay below this, so that where memory ends is a number of 32 bits too. */
-#define ADDRESS_MOST ((uintptr_t)UINT32_MAX - MEMORY_PAGE + 1)
+#include "base.h"
 
 _Static_assert(sizeof(struct run) % RUN_ALIGN == 0, "a block may follow a run's header");
 _Static_assert(offsetof(struct runs, first) + sizeof(struct run) == sizeof(struct runs),
                "the first block follows the struct");
 
 void runs_init(struct runs *runs, uintptr_t end) {
-  runs->memory.end = end - 1 < ADDRESS_MOST ? end : ADDRESS_MOST; /* 4 GiB end at 0 */
+  runs->memory.end = end;
   runs->first.next = NULL;
   runs->first.end = runs->memory.end;
-  runs_limit(runs, ADDRESS_MOST);
+  runs_limit(runs, BASE_MOST);
   runs_rewind(runs, &runs->first, run_start(&runs->first));
 }
 
 void runs_limit(struct runs *runs, uintptr_t most) {
-  runs->most = most < ADDRESS_MOST ? most : ADDRESS_MOST;
+  runs->most = most < BASE_MOST ? most : BASE_MOST;
   runs->memory.maximum = (runs->most + MEMORY_PAGE - 1) & ~(MEMORY_PAGE - 1);
 }
 

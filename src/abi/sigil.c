@@ -19,6 +19,7 @@
  */
 #include <string.h>
 
+#include "base.h"
 #include "runs.h"
 
 /* What a host and canonical tooling ask for, and one name more for it. */
@@ -50,7 +51,7 @@ static char line[] = LINE_MOST "}";
 /* The heap; it begins when it is first asked for. */
 static struct runs *heap(void) {
   struct runs *runs = (struct runs *)&__heap_base;
-  if (!runs->run) runs_init(runs, memory_host_end());
+  if (!runs->run) runs_init(runs, base_end());
   return runs;
 }
 
