@@ -6,6 +6,10 @@
 
 #include "arena.h"
 #include "chunk.h"
+#include "fixed_buffer.h"
+#include "heap.h"
+#include "pool.h"
+#include "tracking.h"
 
 int main() {
   constexpr std::size_t size = 1 << 20;
@@ -25,7 +29,15 @@ int main() {
   arena_free(&scratch);
   std::free(region);
 
-  const bool passed = served && released;
+  tracking counted;
+  tracking_init(&counted, malloc_allocator());
+  heap blocks;
+  heap_init(&blocks, tracking_allocator(&counted));
+  arena_init(&scratch, heap_allocator(&blocks), SIZE_MAX, true);
+  const bool stacked = arena_alloc(&scratch, 1000, 1) && counted.live > 1000;
+  arena_free(&scratch);
+
+  const bool passed = served && released && stacked && counted.live == 0;
   std::puts(passed ? "1 passed, 0 failed" : "0 passed, 1 failed");
   return passed ? 0 : 1;
 }
