@@ -70,6 +70,12 @@ let decoder;
  */
 
 /**
+ * What hands out blocks: an arena, or what `wasm-arena/allocators` has.
+ *
+ * @typedef {Arena | import('./allocator.js').Allocator} Backing
+ */
+
+/**
  * `Float16Array` where TypeScript's `lib` has it.
  *
  * @typedef {typeof globalThis extends { Float16Array: { prototype: infer T } } ? T : never} Half
@@ -79,7 +85,7 @@ let decoder;
  * @typedef {object} ArenaOptions
  * @property {ArenaMemory} [memory] where its chunks come from; default: one memory that all arenas
  *   share that name none. That is for applications: a library passes or makes its own.
- * @property {Allocator} [on] in place of `memory`: what its chunks come from, an arena, heap, pool,
+ * @property {Backing} [on] in place of `memory`: what its chunks come from, an arena, heap, pool,
  *   fixed buffer or tracked allocator. What frees that one frees this arena before.
  * @property {number} [capacity] bytes to have ready; default 0
  * @property {number} [limit] most bytes used at once, padding included; default: no limit
@@ -114,12 +120,13 @@ export class Arena {
     checkSize(limit, 'limit');
     checkSize(views, 'views');
     checkMost(capacity, 'capacity', limit);
-    const { on, memory = on?.memory ?? defaultMemory() } = options;
+    const { on, memory = /** @type {any} */ (on)?.memory ?? defaultMemory() } = options;
     if (!(memory instanceof ArenaMemory)) throw badArgument(`no ArenaMemory: ${show(memory)}`);
 
     /**
      * The memory that its chunks come from.
      * @readonly
+     * @type {ArenaMemory}
      */
     this.memory = memory;
     /** Its name in errors and in `util.inspect`. */
@@ -447,17 +454,8 @@ export class Arena {
    * const xs = arena.view(Float32Array, p, 256);
    */
   view(Type, ptr, length) {
-    const { getPrototypeOf } = Object;
-    if (
-      /** @type {any} */ (Type) !== DataView &&
-      getPrototypeOf(Object(Type)) !== getPrototypeOf(Int8Array)
-    ) {
-      throw badArgument(`no view type: ${show(Type)}`);
-    }
-    checkBlock(this, ptr, byteSize(Type, length), 0);
-    const align = elementSize(Type);
-    if (ptr % align) refuseValue('ERR_ARENA_ALIGNMENT', ptr, `ptr must be a multiple of ${align}`);
-    return new Type(this.memory._buffer, ptr, length);
+    checkBlock(this, ptr, viewSize(Type, length), 0);
+    return placeView(this.memory, Type, ptr, length);
   }
 
   /**
@@ -686,7 +684,7 @@ export class Arena {
 /**
  * Opens an arena on another allocator.
  *
- * @type {(...args: [...Parameters<typeof open>, on: Allocator]) => number}
+ * @type {(...args: [...Parameters<typeof open>, on: any]) => number}
  */
 let nest = () => {
   throw unsupported("`on` needs import 'wasm-arena/allocators'");
@@ -786,9 +784,10 @@ function markSlow(arena) {
 /**
  * Moves the mark in the fields, if there is one, to the stack.
  *
+ * @internal
  * @param {Arena} arena
  */
-function pushMark(arena) {
+export function pushMark(arena) {
   if (arena._mark < 0) return;
   push(arena, arena._mark, arena._markCursor, arena._markIndex);
   arena._mark = ON_STACK;
@@ -837,10 +836,11 @@ function promoteBlock(arena, mark, ptr, size, align) {
 /**
  * Where on the stack an open mark is; -1 for others. A mark in the fields goes there first.
  *
+ * @internal
  * @param {Arena} arena
  * @param {number} mark
  */
-function indexOfMark(arena, mark) {
+export function indexOfMark(arena, mark) {
   pushMark(arena);
   let at = arena._depth - 3;
   while (at >= 0 && arena._stack[at] !== mark) at -= 3;
@@ -884,9 +884,10 @@ function closeAll(arena) {
 /**
  * Tells the header where the newest open mark is.
  *
+ * @internal
  * @param {Arena} arena
  */
-function flushMark(arena) {
+export function flushMark(arena) {
   const mark = arena._mark < 0 ? outer(arena, arena._depth) : arena._markCursor;
   current(arena.memory)[arena._header + MARK] = mark;
 }
@@ -894,9 +895,10 @@ function flushMark(arena) {
 /**
  * Throws ERR_ARENA_FREED where the arena was freed.
  *
+ * @internal
  * @param {Arena} arena
  */
-function checkOpen(arena) {
+export function checkOpen(arena) {
   if (!arena.freed) return;
   throw arenaError(Error, 'ERR_ARENA_FREED', `${nameOf(arena)} was freed`);
 }
@@ -921,9 +923,10 @@ function checkBlock(arena, ptr, size, since) {
 /**
  * Names an arena in messages.
  *
+ * @internal
  * @param {{ label: string }} arena
  */
-function nameOf({ label }) {
+export function nameOf({ label }) {
   return label ? `Arena '${label}'` : 'Arena';
 }
 
@@ -968,14 +971,18 @@ function push(arena, mark, cursor, index) {
 /**
  * Throws where an offset is no number; what number it is is for checkBlock to say.
  *
+ * @internal
  * @param {unknown} ptr
  */
-function checkOffset(ptr) {
+export function checkOffset(ptr) {
   if (typeof ptr !== 'number') throw badArgument(`no offset: ${show(ptr)}`);
 }
 
-/** @param {string} message */
-function outOfBounds(message) {
+/**
+ * @internal
+ * @param {string} message
+ */
+export function outOfBounds(message) {
   return arenaError(RangeError, 'ERR_ARENA_BOUNDS', message);
 }
 
@@ -995,6 +1002,36 @@ function typeOf(view) {
   /* The getter of all typed arrays, whatever a subclass says; undefined for a DataView. */
   const name = Reflect.get(Uint8Array.prototype, Symbol.toStringTag, view) ?? 'DataView';
   return /** @type {any} */ (globalThis)[name];
+}
+
+/**
+ * The size of a view of `length` elements of a type that a caller names.
+ *
+ * @internal
+ * @param {any} Type
+ * @param {number} length
+ */
+export function viewSize(Type, length) {
+  const { getPrototypeOf } = Object;
+  if (Type !== DataView && getPrototypeOf(Object(Type)) !== getPrototypeOf(Int8Array)) {
+    throw badArgument(`no view type: ${show(Type)}`);
+  }
+  return byteSize(Type, length);
+}
+
+/**
+ * A view at an offset that a caller names.
+ *
+ * @internal
+ * @param {ArenaMemory} memory
+ * @param {any} Type
+ * @param {number} ptr
+ * @param {number} length
+ */
+export function placeView(memory, Type, ptr, length) {
+  const align = elementSize(Type);
+  if (ptr % align) refuseValue('ERR_ARENA_ALIGNMENT', ptr, `ptr must be a multiple of ${align}`);
+  return new Type(memory._buffer, ptr, length);
 }
 
 /**
@@ -1032,8 +1069,11 @@ function utf8Length(string) {
   return bytes;
 }
 
-/** @param {number} bytes */
-function readable(bytes) {
+/**
+ * @internal
+ * @param {number} bytes
+ */
+export function readable(bytes) {
   const unit = Math.floor(Math.log2(bytes || 1) / 10);
   return `${+(bytes / 1024 ** unit).toFixed(1)} ${['B', 'KiB', 'MiB', 'GiB'][unit]}`;
 }

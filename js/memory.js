@@ -108,7 +108,9 @@ export class ArenaMemory {
     const least = toPages(reserve, 'reserve');
     checkMost(reserve, 'reserve', maximum);
     const [wasmMemory, pages] = makeMemory(least, most, buffer);
-    const [core, state] = instantiate(module, wasmMemory, pages * PAGE);
+    const core = instantiate(module, moduleBytes, wasmMemory);
+    const state = core.init?.(pages * PAGE);
+    if (!state) throw badArgument('module is not arena.wasm');
 
     /**
      * The `WebAssembly.Memory`, to import into other modules. Its `grow` keeps the views current.
@@ -450,23 +452,26 @@ function makeMemory(initial, maximum, buffer) {
   }
 }
 
-/** @type {WebAssembly.Module | undefined} */
-let compiled;
+/** @type {Map<() => Uint8Array<ArrayBuffer>, WebAssembly.Module>} modules, by what has their bytes */
+const compiled = new Map();
 
 /**
- * @param {WebAssembly.Module | undefined} module
+ * The exports of a new instance in the memory.
+ *
+ * @internal
+ * @param {WebAssembly.Module | undefined} given what a caller brought
+ * @param {() => Uint8Array<ArrayBuffer>} bytes the module otherwise
  * @param {WebAssembly.Memory} memory
- * @param {number} maximum bytes
- * @returns {[Core, number]} and the address of its state
+ * @returns {any}
  */
-function instantiate(module, memory, maximum) {
+export function instantiate(given, bytes, memory) {
   try {
-    if (module === undefined) module = compiled ??= new WebAssembly.Module(moduleBytes());
-    /** @type {any} */
-    const core = new WebAssembly.Instance(module, { env: { memory } }).exports;
-    return [core, core.init(maximum)];
+    const module = given ?? compiled.get(bytes) ?? new WebAssembly.Module(bytes());
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    if (!given) compiled.set(bytes, module);
+    return exports;
   } catch (error) {
-    if (module !== compiled) throw badArgument('module is no compiled arena.wasm', error);
+    if (given !== undefined) throw badArgument('module is not the compiled one', error);
     throw unsupported(
       "allow 'wasm-unsafe-eval' in the CSP, or pass a compiled arena.wasm as `module`",
       error,

@@ -207,16 +207,16 @@ bool EXPORT(heap_free)(struct heap *heap, void *block) {
   return heap_free(heap, block);
 }
 
-bool EXPORT(heap_resize)(struct heap *heap, void *block, size_t size) {
-  return heap_resize(heap, block, size);
-}
-
 void *EXPORT(heap_realloc)(struct heap *heap, void *block, size_t size, size_t align) {
   return heap_realloc(heap, block, size, align);
 }
 
 size_t EXPORT(heap_size)(const struct heap *heap, const void *block) {
   return heap_size(heap, block);
+}
+
+bool EXPORT(heap_holds)(const struct heap *heap, const void *block, size_t size) {
+  return heap_holds(heap, block, size);
 }
 
 enum heap_fault EXPORT(heap_check)(const struct heap *heap) {
