@@ -351,7 +351,7 @@ describe('abi/bump.wasm', () => {
 
   it(`keeps all blocks apart in random programs; ARENA_SEED=${SEED}`, () => {
     const random = randomNumbers(SEED);
-    for (let run = 0; run < 60; run++) {
+    for (let run = 0; run < 200; run++) {
       const memory = newMemory(1 + random(3), random(3) ? 400 : 40);
       const shadow = new Shadow(memory);
       const base = random(PAGE);

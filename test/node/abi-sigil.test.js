@@ -473,7 +473,7 @@ describe('abi/sigil.wasm', () => {
 
   it(`keeps all blocks apart and all bytes in random programs; ARENA_SEED=${SEED}`, () => {
     const random = randomNumbers(SEED);
-    for (let run = 0; run < 60; run++) {
+    for (let run = 0; run < 200; run++) {
       const sigil = newSigil();
       const shadow = new Shadow(sigil.memory);
       let parts = []; // of the host
