@@ -78,8 +78,8 @@ const attachments = new WeakMap();
 function attach(memory, module) {
   let attachment = attachments.get(memory);
   if (attachment) return attachment;
-  const core = instantiate(module, moduleBytes, memory.wasmMemory);
-  const allocator = core.attach((memory._state + CHUNKS) * 4) >>> 0;
+  const chunks = (memory._state + CHUNKS) * 4;
+  const [core, allocator] = instantiate(module, moduleBytes, memory.wasmMemory, chunks);
   const dead = newHeader(memory, DEAD_WORDS * 4) / 4;
   if (!dead) throw outOfMemory('a header', refusal(memory));
   current(memory).fill(0, dead, dead + DEAD_WORDS);

@@ -154,7 +154,8 @@ export class Arena {
     /** @internal what `highWater` is once freed */
     this._highWater = 0;
     /** @internal word index of the header; of the memory's dead one once freed */
-    this._header = (on ? nest : open)(memory, this, label, capacity, limit, zero, on) / 4;
+    this._header =
+      (on === undefined ? open : nest)(memory, this, label, capacity, limit, zero, on) / 4;
   }
 
   /**

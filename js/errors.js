@@ -33,7 +33,7 @@
  */
 export class ArenaError {
   constructor() {
-    throw new TypeError('ArenaError is for instanceof; it is never constructed');
+    throw new TypeError('ArenaError is never constructed');
   }
 
   /**

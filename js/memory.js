@@ -108,9 +108,7 @@ export class ArenaMemory {
     const least = toPages(reserve, 'reserve');
     checkMost(reserve, 'reserve', maximum);
     const [wasmMemory, pages] = makeMemory(least, most, buffer);
-    const core = instantiate(module, moduleBytes, wasmMemory);
-    const state = core.init?.(pages * PAGE);
-    if (!state) throw badArgument('module is not arena.wasm');
+    const [core, state] = instantiate(module, moduleBytes, wasmMemory, pages * PAGE);
 
     /**
      * The `WebAssembly.Memory`, to import into other modules. Its `grow` keeps the views current.
@@ -452,29 +450,24 @@ function makeMemory(initial, maximum, buffer) {
   }
 }
 
-/** @type {Map<() => Uint8Array<ArrayBuffer>, WebAssembly.Module>} modules, by what has their bytes */
-const compiled = new Map();
-
 /**
- * The exports of a new instance in the memory.
+ * The exports of a new instance in a memory, and what its `init` returned.
  *
  * @internal
  * @param {WebAssembly.Module | undefined} given what a caller brought
- * @param {() => Uint8Array<ArrayBuffer>} bytes the module otherwise
+ * @param {any} bytes makes the bytes of the module that is taken otherwise, and remembers that one
  * @param {WebAssembly.Memory} memory
- * @returns {any}
+ * @param {number} argument of `init`
+ * @returns {[any, number]}
  */
-export function instantiate(given, bytes, memory) {
+export function instantiate(given, bytes, memory, argument) {
   try {
-    const module = given ?? compiled.get(bytes) ?? new WebAssembly.Module(bytes());
-    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-    if (!given) compiled.set(bytes, module);
-    return exports;
+    const module = given === undefined ? (bytes.module ??= new WebAssembly.Module(bytes())) : given;
+    /** @type {any} */
+    const core = new WebAssembly.Instance(module, { env: { memory } }).exports;
+    return [core, core.init(argument)];
   } catch (error) {
-    if (given !== undefined) throw badArgument('module is not the compiled one', error);
-    throw unsupported(
-      "allow 'wasm-unsafe-eval' in the CSP, or pass a compiled arena.wasm as `module`",
-      error,
-    );
+    if (given !== undefined) throw badArgument('not the compiled `module`', error);
+    throw unsupported("allow 'wasm-unsafe-eval' in the CSP, or pass the compiled `module`", error);
   }
 }

@@ -4,7 +4,7 @@
  * unsigned 32-bit numbers; 0 is failure.
  *
  * Assumptions
- *   - attach is called once, first; every other argument was validated by the wrapper.
+ *   - init is called once, first; every other argument was validated by the wrapper.
  *   - The tables of methods lie where the first module has nothing: below 1,024 (CMakeLists.txt).
  * Invariants
  *   - The words that js/ reads stand where the assertions below say.
@@ -70,7 +70,7 @@ void backing_note(enum memory_refusal why) {
 }
 
 /* Begins to work on the first module's memory; returns that as an allocator. */
-struct allocator *EXPORT(attach)(struct chunks *chunks) {
+struct allocator *EXPORT(init)(struct chunks *chunks) {
   attached = (uintptr_t)chunks;
   return chunks_allocator(chunks);
 }
