@@ -5,7 +5,7 @@
 
 #include "neighbourhood.h"
 
-#define ALIGNMENTS 17
+#define ALIGNMENTS ((size_t)17)
 #define BLOCKS 200
 
 /* Sizes that wrap when a header, an alignment or an address is added to them. */
@@ -242,7 +242,7 @@ static void close_stack(void) {
 
 static void for_each_stack(void (*run)(const enum kind *kinds, bool tracked)) {
   atexit(say_which_stack);
-  for (size_t i = 0; i < KINDS * KINDS * KINDS; i++) {
+  for (size_t i = 0; i < (size_t)KINDS * KINDS * KINDS; i++) {
     const enum kind kinds[DEPTH] = {(enum kind)(i % KINDS), (enum kind)(i / KINDS % KINDS),
                                     (enum kind)(i / KINDS / KINDS)};
     run(kinds, false);

@@ -63,7 +63,7 @@ static void objects_lie_densely(void) {
   set_up(24, 8, 100, 0);
   uintptr_t first = take(1);
   for (size_t i = 1; i < 100; i++) EXPECT(take(2) == first + i * 24);
-  EXPECT(pool.end == first + 100 * 24 && pool.live == 100);
+  EXPECT(pool.end == first + (size_t)100 * 24 && pool.live == 100);
   SOUND();
 }
 
@@ -184,14 +184,14 @@ static void objects_that_were_never_used_are_not_touched(void) {
   for (size_t i = 0; i < 1000; i++) take(1);
   EXPECT(pool_free(&pool, (void *)take(2)) && pool.slabs == 2);
   unsigned char *bytes = (unsigned char *)pool.fresh;
-  EXPECT(pool.end - pool.fresh == 999 * 64);
-  for (size_t i = 0; i < 999 * 64; i++) EXPECT(bytes[i] == 0xdd || bytes[i] == 0);
-  memset(bytes, 0xcc, 999 * 64);
+  EXPECT(pool.end - pool.fresh == (size_t)999 * 64);
+  for (size_t i = 0; i < (size_t)999 * 64; i++) EXPECT(bytes[i] == 0xdd || bytes[i] == 0);
+  memset(bytes, 0xcc, (size_t)999 * 64);
   EXPECT(pool_capacity(&pool) == 2000 && count_live() == 1000);
   take(3), take(4);
   pool_next(&pool, 0);
   bytes = (unsigned char *)pool.fresh;
-  for (size_t i = 0; i < 998 * 64; i++) EXPECT(bytes[i] == 0xcc);
+  for (size_t i = 0; i < (size_t)998 * 64; i++) EXPECT(bytes[i] == 0xcc);
 }
 
 static void each_further_slab_has_as_many_objects_as_the_pool(void) {
@@ -332,8 +332,8 @@ static void it_holds_ranges_within_one_live_object(void) {
   EXPECT(!pool_holds(&pool, one + 21, 0) && !pool_holds(&pool, one + 1, SIZE_MAX));
   EXPECT(!pool_holds(&pool, one + 7, 14));
   uintptr_t old = pool_next(&pool, 0);
-  EXPECT(old != pool.start && pool_holds(&pool, old + 24 * 9 + 3, 5));
-  EXPECT(!pool_holds(&pool, old - 1, 1) && !pool_holds(&pool, old + 24 * 10, 1));
+  EXPECT(old != pool.start && pool_holds(&pool, old + (size_t)24 * 9 + 3, 5));
+  EXPECT(!pool_holds(&pool, old - 1, 1) && !pool_holds(&pool, old + (size_t)24 * 10, 1));
   EXPECT(!pool_holds(&pool, 0, 0) && !pool_holds(&pool, pool.fresh, 1));
   EXPECT(give(one) && !pool_holds(&pool, one, 1) && !pool_holds(&pool, one + 5, 0));
 }
