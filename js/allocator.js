@@ -19,7 +19,7 @@ import {
   viewSize,
 } from './arena.js';
 import { moduleBytes } from './allocators_wasm.js';
-import { arenaError, badArgument, checkOptions, outOfMemory, show } from './errors.js';
+import { arenaError, badArgument, checkOptions, checkSize, outOfMemory, show } from './errors.js';
 import {
   ArenaMemory,
   close,
@@ -190,6 +190,20 @@ export class Allocator {
     return placeView(this.memory, Type, ptr, length);
   }
 
+  /**
+   * Whether a block has the bytes [ptr, ptr + size).
+   *
+   * @param {number} ptr byte offset
+   * @param {number} [size] bytes; default 0
+   * @returns {boolean}
+   * @throws ERR_ARENA_ARGUMENT, ERR_ARENA_SIZE
+   */
+  owns(ptr, size = 0) {
+    checkSize(size, 'size');
+    checkOffset(ptr);
+    return !this.disposed && holds(this, ptr, size);
+  }
+
   /** @internal what `console.log` shows in Node.js */
   [Symbol.for('nodejs.util.inspect.custom')]() {
     const { disposed, _state } = /** @type {any} */ (this);
@@ -236,8 +250,18 @@ export function checkBlock(allocator, ptr, size) {
   checkOffset(ptr);
   checkOpen(allocator);
   settle(allocator.memory);
-  if (ptr >>> 0 === ptr && /** @type {any} */ (allocator)._holds(ptr, size)) return;
+  if (holds(allocator, ptr, size)) return;
   throw outOfBounds(`no block of ${nameOf(allocator)} has ${size} bytes at ${ptr}`);
+}
+
+/**
+ * @param {Allocator} allocator
+ * @param {number} ptr
+ * @param {number} size
+ * @returns {boolean}
+ */
+function holds(allocator, ptr, size) {
+  return ptr >>> 0 === ptr && !!(/** @type {any} */ (allocator)._holds(ptr, size));
 }
 
 /**

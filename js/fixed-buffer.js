@@ -140,17 +140,6 @@ export class FixedBuffer extends Allocator {
   }
 
   /**
-   * Whether [ptr, ptr + size) lies in the bytes in use.
-   *
-   * @param {number} ptr byte offset
-   * @param {number} [size] bytes; default 0
-   * @returns {boolean}
-   */
-  owns(ptr, size = 0) {
-    return !this.disposed && this._holds(ptr, size);
-  }
-
-  /**
    * Everything is free; what stands on it is freed before.
    *
    * @throws ERR_ARENA_FREED

@@ -139,16 +139,6 @@ export class Heap extends Allocator {
   }
 
   /**
-   * Whether `ptr` is one of its blocks.
-   *
-   * @param {number} ptr byte offset
-   * @returns {boolean}
-   */
-  owns(ptr) {
-    return !this.disposed && ptr >>> 0 === ptr && !!this._holds(ptr, 0);
-  }
-
-  /**
    * Walks all regions, blocks and lists.
    *
    * @throws ERR_ARENA_BOUNDS something was overwritten; the message says what was found first

@@ -123,10 +123,11 @@ export class Pool extends Allocator {
    * @throws ERR_ARENA_ARGUMENT, ERR_ARENA_FREED
    */
   free(ptr) {
+    checkOffset(ptr);
     const words = this.memory._words;
     const header = this._header;
     const offset = ptr - words[header + START];
-    if (typeof ptr === 'number' && offset >= 0 && ptr < words[header + END]) {
+    if (offset >= 0 && ptr < words[header + END]) {
       const shift = words[header + SHIFT];
       const index = offset >>> shift;
       const at = (words[header + BITS] >>> 2) + (index >>> 5);
@@ -140,17 +141,6 @@ export class Pool extends Allocator {
       }
     }
     freeSlow(this, ptr);
-  }
-
-  /**
-   * Whether [ptr, ptr + size) lies in one live object.
-   *
-   * @param {number} ptr byte offset
-   * @param {number} [size] bytes; default 0
-   * @returns {boolean}
-   */
-  owns(ptr, size = 0) {
-    return !this.disposed && ptr >>> 0 === ptr && !!this._holds(ptr, size);
   }
 
   /**
@@ -169,12 +159,14 @@ export class Pool extends Allocator {
    *
    * @param {number} ptr byte offset of an object, which may be freed by now; 0 begins
    * @returns {number} a byte offset; 0 is the end
-   * @throws ERR_ARENA_FREED
+   * @throws ERR_ARENA_BOUNDS, ERR_ARENA_ARGUMENT, ERR_ARENA_FREED
    * @example
    * for (let p = pool.next(0); p; p = pool.next(p)) memory.f32[p / 4] += 1;
    */
   next(ptr) {
+    checkOffset(ptr);
     checkOpen(this);
+    if (ptr >>> 0 !== ptr) throw outOfBounds(`no object of ${nameOf(this)} is at ${ptr}`);
     return this._core.pool_next(this._address, ptr) >>> 0;
   }
 
@@ -246,7 +238,6 @@ function allocSlow(pool) {
  * @param {number} ptr
  */
 function freeSlow(pool, ptr) {
-  checkOffset(ptr);
   checkOpen(pool);
   settle(pool.memory);
   if (ptr >>> 0 === ptr && pool._core.pool_free(pool._address, ptr)) return;
