@@ -139,8 +139,8 @@ static void a_double_free_is_refused(void) {
 static void every_address_but_a_live_object_is_refused(void) {
   static const size_t sizes[] = {8, 24, 40, 64, 100};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-    set_up(sizes[i], 1, 40, 10);
-    for (size_t j = 0; j < 60; j++) take(0xff); /* objects of two slabs, full of set bits */
+    set_up(sizes[i], 1, 64, 64);
+    for (size_t j = 0; j < 100; j++) take(0xff); /* objects of two slabs, full of set bits */
     uintptr_t first = pool_next(&pool, 0);
     EXPECT(give(first) && give(pool.start));
     remember();
@@ -208,6 +208,15 @@ static void each_further_slab_has_as_many_objects_as_the_pool(void) {
   SOUND();
 }
 
+static void a_slab_may_grow_the_memory(void) {
+  set_up(1024, 8, 2 * PAGES * 64, 1);
+  EXPECT(chunks.memory.grows == 1);
+  while (pool.fresh != pool.end) take(1);
+  take(1);
+  EXPECT(chunks.memory.grows == 2);
+  SOUND();
+}
+
 static void a_slab_is_as_big_as_was_asked(void) {
   set_up(16, 8, 1, 500);
   take(1), take(1);
@@ -246,7 +255,9 @@ static void there_are_few_slabs_however_scattered_the_memory_is(void) {
 static void a_refused_pool_is_closed(void) {
   set_up_memory(1, 1);
   struct allocator *on = chunks_allocator(&chunks);
-  static const size_t sizes[] = {16, SIZE_MAX, SIZE_MAX - 7, SIZE_MAX / 2, SIZE_MAX / 33 * 32};
+  size_t wraps_with_its_bitmap = SIZE_MAX / 65 * 64 + 1000;
+  const size_t sizes[] = {16,           SIZE_MAX,           SIZE_MAX - 7,
+                          SIZE_MAX / 2, SIZE_MAX / 33 * 32, wraps_with_its_bitmap};
   static const size_t counts[] = {5000, 1, 3, SIZE_MAX, SIZE_MAX / 16, SIZE_MAX / 17};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) {
@@ -260,7 +271,11 @@ static void a_refused_pool_is_closed(void) {
       EXPECT(chunks_live(&chunks) == 0);
     }
   }
-  EXPECT(pool_init(&pool, on, SIZE_MAX / 2, 8, 0, 1) && !pool_alloc(&pool));
+  for (size_t i = 3; i < sizeof sizes / sizeof *sizes; i++) {
+    chunks.memory.refusal = 0;
+    EXPECT(pool_init(&pool, on, sizes[i], 8, 0, 1) && !pool_alloc(&pool));
+    EXPECT(chunks.memory.refusal == REFUSED_BY_MAXIMUM);
+  }
   EXPECT(chunks_live(&chunks) == 0);
   SOUND();
 }
@@ -273,7 +288,7 @@ static void freed_objects_of_every_slab_come_back(void) {
   for (size_t i = 0; i < 64; i++) EXPECT(give(objects[i * 37 % 64]));
   EXPECT(pool.live == 0 && count_free() == 64 && count_live() == 0);
   for (size_t i = 64; i-- > 0;) EXPECT(take(2) == objects[i * 37 % 64]);
-  EXPECT(pool.slabs == 5 && count_live() == 64);
+  EXPECT(pool.slabs == 5 && count_live() == 64 && pool.live == 64);
 }
 
 static void iteration_meets_live_objects_by_age_of_slab_and_address(void) {
@@ -372,7 +387,11 @@ static void a_second_reset_half_way_is_as_good(void) {
 static void an_empty_pool_can_be_reset(void) {
   set_up(16, 8, 0, 5);
   pool_reset(&pool);
-  EXPECT(pool_capacity(&pool) == 0 && !pool_next(&pool, 0) && take(1));
+  EXPECT(pool_capacity(&pool) == 0 && !pool_next(&pool, 0));
+  uintptr_t first = take(1);
+  EXPECT(pool_next(&pool, 0) == first);
+  pool_close(&pool);
+  EXPECT(chunks_live(&chunks) == 0);
 }
 
 static void closing_gives_all_slabs_back(void) {
@@ -426,6 +445,7 @@ int main(void) {
   CLAIM(another_pools_objects_are_refused);
   CLAIM(objects_that_were_never_used_are_not_touched);
   CLAIM(each_further_slab_has_as_many_objects_as_the_pool);
+  CLAIM(a_slab_may_grow_the_memory);
   CLAIM(a_slab_is_as_big_as_was_asked);
   CLAIM(where_memory_refuses_a_smaller_slab_will_do);
   CLAIM(there_are_few_slabs_however_scattered_the_memory_is);
