@@ -28,7 +28,7 @@ export default [
     },
   },
   {
-    files: ['test/**', 'bench/**', 'examples/**', 'scripts/**'],
+    files: ['test/**', 'bench/**', 'examples/**', 'scripts/**', 'tools/**'],
     languageOptions: { globals: { ...globals.node, ...globals.mocha } },
   },
 ];

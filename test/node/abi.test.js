@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import wabt from 'wabt';
 import { PAGE, bytesOf, instantiate, moduleOf, newMemory } from './abi.js';
 
 const MEMORY = 'memory env.memory';
@@ -83,5 +84,45 @@ describe('abi/', () => {
     assert.equal(manifest.exports['./abi/*.wasm'], './abi/*.wasm');
     assert.equal(manifest.exports['./abi/*.wit'], './abi/*.wit');
     for (const path of ['abi', 'docs/abi.md']) assert.ok(manifest.files.includes(path), path);
+  });
+
+  describe('docs/abi.md', () => {
+    const page = readFileSync(new URL('../../docs/abi.md', import.meta.url), 'utf8');
+    const [linking, reporting] = page.match(/(?<=```js\n)[^]*?(?=```)/g);
+
+    /** Runs one of the page's pieces of code, with the package's own files. */
+    function run(code) {
+      const here = code.replaceAll(
+        /import\.meta\.resolve\('wasm-arena\/(.*?)'\)/g,
+        (_, path) => `'${new URL(`../../${path}`, import.meta.url)}'`,
+      );
+      return import(`data:text/javascript,${encodeURIComponent(here)}`);
+    }
+
+    it('links a generated program to bump.wasm', async () => {
+      const [wat] = page.match(/(?<=```wat\n)[^]*?(?=```)/g);
+      const bytes = (await wabt()).parseWat('page.wat', wat).toBinary({}).buffer;
+      const { program, memory } = await run(
+        `const programBytes = Uint8Array.of(${bytes}); ${linking} export { program, memory };`,
+      );
+      const at = program.instance.exports.point(1, 2);
+      assert.deepEqual([...new Float64Array(memory.buffer, at, 2)], [1, 2]);
+      assert.equal(Buffer.from(memory.buffer, 0, 24).toString(), 'constants of the program');
+    });
+
+    it('has reports of sigil.wasm written where the host likes', async () => {
+      const { sigil, lines } = await run(
+        `import { readFileSync } from 'node:fs';
+         export const lines = [];
+         const console = { error: (line) => lines.push(line) };
+         ${reporting} export { sigil };`,
+      );
+      assert.throws(() => sigil.alloc(2 ** 25), /unreachable/);
+      const line = { error: 'out of memory', asked: 2 ** 25, used: 0, most: 2 ** 24 };
+      assert.deepEqual(
+        lines.map((text) => JSON.parse(text)),
+        [line],
+      );
+    });
   });
 });
