@@ -155,7 +155,7 @@ export class Allocator {
     settle(memory);
     if (!allocator) {
       returnHeader(this);
-      throw outOfMemory(`room for ${nameOf(this)}`, refusal(memory));
+      throw outOfMemory(`room for ${nameOf(this)}`, address ? limitOf(this) : refusal(memory));
     }
     /** @internal address of it as an allocator */
     this._allocator = allocator >>> 0;
@@ -270,11 +270,21 @@ function holds(allocator, ptr, size) {
  * @internal
  * @param {Allocator} allocator
  * @param {number} size
- * @param {string} [limit] what refused it, where that was no memory
+ * @param {string} [limit] what refused it, where that was neither the memory nor what it is on
  * @returns {never}
  */
-export function refuse(allocator, size, limit = refusal(allocator.memory)) {
+export function refuse(allocator, size, limit = limitOf(allocator)) {
   throw outOfMemory(`${size} bytes in ${nameOf(allocator)}`, limit);
+}
+
+/**
+ * What refused an allocator. What it is on need not have asked the memory, which then would name
+ * what was refused before.
+ *
+ * @param {Allocator} allocator
+ */
+function limitOf({ memory, _parent }) {
+  return _parent ? 'what it is on' : (refusal(memory) ?? 'its own limit');
 }
 
 /**

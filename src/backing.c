@@ -15,7 +15,10 @@ struct chunk *backing_take(struct allocator *on, size_t size, size_t align, size
 
   size_t slack = align > CHUNK_ALIGN ? align - CHUNK_ALIGN : 0;
   size_t most = SIZE_MAX - CHUNK_HEADER - CHUNK_ALIGN - slack;
-  if (size > most) return NULL;
+  if (size > most) {
+    backing_note(REFUSED_BY_BACKING);
+    return NULL;
+  }
   size_t least = align_up(CHUNK_HEADER + size + slack, CHUNK_ALIGN);
   size_t wanted = larger(align_up(CHUNK_HEADER + smaller(want, most), CHUNK_ALIGN), least);
   struct chunk *chunk = allocator_alloc(on, wanted, CHUNK_ALIGN);

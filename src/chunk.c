@@ -204,7 +204,10 @@ static void set_written(struct chunk *chunk) {
 
 static void *method_alloc(struct allocator *allocator, size_t size, size_t align) {
   struct chunks *chunks = ALLOCATOR_OWNER(struct chunks, allocator);
-  if (size > SIZE_MAX - 2 * align) return NULL;
+  if (size > SIZE_MAX - 2 * align) {
+    chunks->memory.refusal = REFUSED_BY_MAXIMUM;
+    return NULL;
+  }
   size_t slack = align > CHUNK_ALIGN ? align : 0;
   struct chunk *chunk = chunk_take(chunks, size + slack, 1, 0, true);
   if (!chunk) return NULL;
