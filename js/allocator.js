@@ -439,7 +439,7 @@ function joinTree(arena) {
 
 /** @param {any} base a prototype of arenas */
 function treeMethods(base) {
-  return {
+  const methods = {
     __proto__: base,
 
     mark() {
@@ -498,6 +498,9 @@ function treeMethods(base) {
       return _core.holds(_header * 4, 0, ptr, size);
     },
   };
+  /* What Arena has there is its own `free`. */
+  if (Symbol.dispose) /** @type {any} */ (methods)[Symbol.dispose] = methods.free;
+  return methods;
 }
 
 /**
