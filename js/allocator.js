@@ -153,8 +153,9 @@ export class Allocator {
     const backing = on ? allocatorOf(on) : attachment.allocator;
     const allocator = address && /** @type {any} */ (this)._open(backing, options);
     settle(memory);
-    if (!allocator) {
+    if (!allocator || (on && isGone(on))) {
       returnHeader(this);
+      if (on) checkParent(on, memory);
       throw outOfMemory(`room for ${nameOf(this)}`, address ? limitOf(this) : refusal(memory));
     }
     /** @internal address of it as an allocator */
@@ -368,12 +369,22 @@ export function forgetChildren({ _children }) {
 
 /** @param {any} child */
 function forget(child) {
+  if (isGone(child)) return;
   if (child instanceof Allocator) {
     child._retire();
     return;
   }
   child._core = FORGOTTEN;
   child.free();
+}
+
+/**
+ * Whether it was freed: onGrow may do so wherever the memory grows.
+ *
+ * @param {any} allocator
+ */
+function isGone({ freed, disposed }) {
+  return freed || disposed;
 }
 
 /** What works on an arena whose chunks are gone. */
@@ -399,9 +410,11 @@ function nest(memory, arena, label, capacity, limit, zero, on) {
   const done = core.open(header, capacity, limit, +zero, backing);
   arena._core = core;
   settle(memory);
-  if (!done) {
+  if (!done || isGone(on)) {
+    arena._core = FORGOTTEN;
     close(memory, arena, header);
-    throw outOfMemory(`${capacity} bytes`, refusal(memory));
+    checkParent(on, memory);
+    throw outOfMemory(`${capacity} bytes`, 'what it is on');
   }
   joinTree(arena);
   arena._parent = on;
