@@ -211,6 +211,16 @@ export class Allocator {
     return `${nameOf(this)} { ${disposed ? 'disposed' : _state.call(this)} }`;
   }
 
+  /**
+   * @internal what of it and its children has blocks in an arena behind the open mark at `since`
+   * @param {number} arena
+   * @param {number} since
+   * @returns {any[]}
+   */
+  _behind(arena, since) {
+    return /** @type {any} */ (this)._isBehind(arena, since) ? [this] : [];
+  }
+
   /** @internal takes leave, when its blocks are given back or gone */
   _retire() {
     leave(this);
@@ -463,14 +473,14 @@ function treeMethods(base) {
 
     /** @param {number} mark */
     release(mark) {
-      const lost = childrenBehind(this, mark);
+      const lost = lostBy(this, mark);
       super.release(mark);
       lost.forEach(forget);
     },
 
     /** @param {[number, ...any]} args */
     promote(...args) {
-      const lost = childrenBehind(this, args[0]);
+      const lost = lostBy(this, args[0]);
       const kept = super.promote(...args);
       lost.forEach(forget);
       return kept;
@@ -492,13 +502,14 @@ function treeMethods(base) {
      * @param {number} arena
      * @param {number} since
      */
-    _isBehind(arena, since) {
+    _behind(arena, since) {
       const { memory, _header } = /** @type {any} */ (this);
       const words = current(memory);
       const { core } = attach(memory);
       const start = words[_header + START];
       const newest = start > CHUNK_HEADER ? start - CHUNK_HEADER : 0;
-      return core.behind(arena, since, newest) || core.behind(arena, since, words[_header + SPARE]);
+      const lists = [newest, words[_header + SPARE]];
+      return lists.some((chunk) => core.behind(arena, since, chunk)) ? [this] : [];
     },
 
     /**
@@ -517,15 +528,26 @@ function treeMethods(base) {
 }
 
 /**
- * The children of an arena that have blocks behind an open mark.
+ * What stands on an arena and has blocks behind an open mark.
  *
  * @param {any} arena
  * @param {number} mark
  * @returns {any[]}
  */
-function childrenBehind(arena, mark) {
+function lostBy(arena, mark) {
   const at = indexOfMark(arena, mark);
-  if (at < 0) return [];
-  const since = arena._stack[at + 1];
-  return [...arena._children].filter((child) => child._isBehind(arena._header * 4, since));
+  return at < 0 ? [] : childrenBehind(arena, arena._header * 4, arena._stack[at + 1]);
+}
+
+/**
+ * The children of an allocator that have blocks in an arena behind the open mark at `since`.
+ *
+ * @internal
+ * @param {any} parent
+ * @param {number} arena
+ * @param {number} since
+ * @returns {any[]}
+ */
+export function childrenBehind({ _children }, arena, since) {
+  return [..._children].flatMap((child) => child._behind(arena, since));
 }

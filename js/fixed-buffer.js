@@ -176,12 +176,12 @@ export class FixedBuffer extends Allocator {
   }
 
   /**
-   * @internal
+   * @internal one of 0 bytes may be at the mark, and is behind none
    * @param {number} arena
    * @param {number} since
    */
   _isBehind(arena, since) {
-    return this._core.holds(arena, since, this._bytes, this._size);
+    return this._size && this._core.holds(arena, since, this._bytes, this._size);
   }
 
   /** @internal */

@@ -1,4 +1,4 @@
-import { Allocator, checkBlock, checkOpen, refuse, word } from './allocator.js';
+import { Allocator, checkBlock, checkOpen, childrenBehind, refuse, word } from './allocator.js';
 import { badArgument, checkAlign, checkOptions, checkSize } from './errors.js';
 import { settle } from './memory.js';
 
@@ -169,12 +169,12 @@ export class Tracked extends Allocator {
   }
 
   /**
-   * @internal
+   * @internal it has no blocks of its own
    * @param {number} arena
    * @param {number} since
    */
-  _isBehind(arena, since) {
-    return [...this._children].some((child) => child._isBehind(arena, since));
+  _behind(arena, since) {
+    return childrenBehind(this, arena, since);
   }
 
   /** @internal its blocks are those of what it tracks */
