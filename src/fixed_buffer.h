@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-/* The wrapper in js/ knows the order of the words up to `start`. */
+/* A buffer's header. js/ reads its words up to `start`; allocators.c holds the two together. */
 struct fixed_buffer {
   uintptr_t cursor;           /* where the next block begins, before alignment */
   uintptr_t limit;            /* one past the last byte */

@@ -93,8 +93,9 @@ bool pool_init(struct pool *pool, struct allocator *on, size_t size, size_t alig
 }
 
 /*
- * A further slab, which doubles the pool at least. Where memory refuses, half of it will do, down
- * to one object: a pool does not fail while there is memory for what is asked of it.
+ * A further slab, which doubles the pool at least. Where memory refuses, half of it will do, and so
+ * on down to one object: one is what was asked for, and all of the doubling may be too much just
+ * where a pool is a big part of the memory. NULL: there is no memory for that, or enough slabs.
  */
 static struct slab *grow(struct pool *pool) {
   if (!pool->slab) return NULL;

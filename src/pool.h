@@ -48,7 +48,7 @@ extern "C" {
 
 struct slab;
 
-/* The wrapper in js/ knows the order of the words up to `stride`. */
+/* A pool's header. js/ reads some of these words; allocators.c holds the two together. */
 struct pool {
   uintptr_t free;             /* the last freed object; 0: none is free but the never used */
   size_t live;                /* live objects */

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-/* The wrapper in js/ knows the order of the words up to `failures`. */
+/* The counters come first: js/ reads those words, and allocators.c holds the two together. */
 struct tracking {
   size_t allocations;         /* blocks given out */
   size_t frees;               /* blocks given back */
