@@ -98,7 +98,7 @@ export class Tracked extends Allocator {
     checkSize(oldSize, 'oldSize');
     checkSize(newSize, 'newSize');
     checkAlign(align);
-    checkBlock(this, ptr, oldSize);
+    checkWhole(this, ptr, oldSize);
     return !!this._call('allocator_resize', ptr, oldSize, newSize, align);
   }
 
@@ -118,7 +118,7 @@ export class Tracked extends Allocator {
     checkSize(oldSize, 'oldSize');
     checkSize(newSize, 'newSize');
     checkAlign(align);
-    checkBlock(this, ptr, oldSize);
+    checkWhole(this, ptr, oldSize);
     return this._call('allocator_remap', ptr, oldSize, newSize, align) || refuse(this, newSize);
   }
 
@@ -134,7 +134,7 @@ export class Tracked extends Allocator {
   free(ptr, size, align = 8) {
     checkSize(size, 'size');
     checkAlign(align);
-    checkBlock(this, ptr, size);
+    checkWhole(this, ptr, size);
     this._call('allocator_free', ptr, size, align);
   }
 
@@ -185,4 +185,19 @@ export class Tracked extends Allocator {
     const { allocations, frees, live } = this.stats();
     return `allocations: ${allocations}, frees: ${frees}, live: ${live}`;
   }
+}
+
+/**
+ * Throws unless a block begins at `ptr` and has so many bytes, as far as what is tracked can tell:
+ * of a pool an offset inside of an object is none.
+ *
+ * @param {Tracked} tracked
+ * @param {number} ptr
+ * @param {number} size
+ */
+function checkWhole(tracked, ptr, size) {
+  let on = tracked._parent;
+  while (on instanceof Tracked) on = on._parent;
+  checkBlock(tracked, ptr, size);
+  if (on._kind === 'Pool') checkBlock(tracked, ptr, on.size);
 }
