@@ -33,10 +33,10 @@ struct run {
 
 struct runs {
   struct memory memory;
-  uintptr_t most;   /* no block ends behind this address */
-  uintptr_t cursor; /* where the next block begins */
-  struct run *run;  /* the one that the cursor is in */
-  struct run first; /* last, so that its blocks follow */
+  uintptr_t most;                       /* no block ends behind this address */
+  uintptr_t cursor;                     /* where the next block begins */
+  struct run *run;                      /* the one that the cursor is in */
+  _Alignas(RUN_ALIGN) struct run first; /* last, so that its blocks follow */
 };
 
 /* Where the blocks of a run begin. */
@@ -45,8 +45,7 @@ static inline uintptr_t run_start(struct run *run) {
 }
 
 /*
- * Begins behind the struct itself, which lies at a multiple of RUN_ALIGN in memory that is present
- * up to `end`. Never fails.
+ * Begins behind the struct itself, which lies in memory that is present up to `end`. Never fails.
  */
 void runs_init(struct runs *runs, uintptr_t end);
 

@@ -3,7 +3,7 @@
  * program links it.
  *
  *   base
- *   | struct words | chunks, which are the heap's regions ......
+ *   | struct words | regions of the heap ......
  *
  * Assumptions
  *   - words_init is called first, with a base that nothing of the program's lies behind.
@@ -15,9 +15,9 @@
  *   - A trap in realloc or dealloc: the address is of no block (freed twice, made up, or with an
  *     overwritten header); nothing has changed then.
  */
-#include "../chunk.h"
 #include "../heap.h"
 #include "base.h"
+#include "regions.h"
 
 #define EXPORT(name) __attribute__((export_name(#name), used)) export_##name
 
@@ -27,8 +27,11 @@
 /* All of the module's state, at the base. */
 struct words {
   struct heap heap;
-  struct chunks chunks;
+  struct regions regions; /* last, so that the first region follows */
 };
+
+_Static_assert(offsetof(struct words, regions) + sizeof(struct regions) == sizeof(struct words),
+               "the first region follows the struct");
 
 static WASM_GLOBAL uintptr_t state;
 
@@ -41,15 +44,13 @@ void _initialize(void);
 void _initialize(void) {
 }
 
-/* Begins at the first multiple of 16 at or after `base`. Traps where there is no memory for that.
- */
+/* Begins at the first multiple of 8 at or after `base`. Traps where there is no memory for that. */
 void EXPORT(words_init)(uintptr_t base) {
-  size_t size = align_up(sizeof(struct words), CHUNK_ALIGN);
-  state = base_place(base, size + 2 * CHUNK_LEAST, CHUNK_ALIGN);
-  struct words *words = (struct words *)state;
-  memset(&words->chunks, 0, sizeof words->chunks);
-  chunks_init(&words->chunks, state + size, base_end(), BASE_MOST);
-  heap_init(&words->heap, &words->chunks.allocator);
+  state = base_place(base, sizeof(struct words), RUN_ALIGN);
+  struct regions *regions = &((struct words *)state)->regions;
+  regions->spare = NULL;
+  runs_init(&regions->runs, base_end());
+  heap_init(heap(), &regions->allocator);
 }
 
 /*

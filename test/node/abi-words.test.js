@@ -46,6 +46,66 @@ describe('abi/words.wasm', () => {
     dealloc(keep);
   });
 
+  it('lets big blocks come and go without growing', () => {
+    const memory = newMemory();
+    const { alloc, realloc, dealloc } = newWords(memory);
+    let keep = alloc(10);
+    dealloc(alloc(100_000));
+    const { byteLength } = memory.buffer;
+    for (let i = 0; i < 100; i++) {
+      let address = alloc(50_000);
+      address = realloc(address, 90_000);
+      dealloc(address);
+      keep = realloc(keep, 100 + (i % 10) * 1000);
+    }
+    dealloc(alloc(90_000));
+    assert.equal(memory.buffer.byteLength, byteLength);
+  });
+
+  describe('after an outsider grew the memory', () => {
+    const OUTSIDER = PAGE;
+
+    it('blocks go on behind its pages, and in what was left before them when memory is out', () => {
+      const memory = newMemory(1, 3);
+      const { alloc } = newWords(memory);
+      alloc(1000);
+      memory.grow(1);
+      assert.ok(alloc(15_000) >= OUTSIDER + PAGE);
+      const before = [];
+      for (let address; (address = alloc(1000));) if (address < OUTSIDER) before.push(address);
+      assert.ok(before.length >= 12, `${before.length}`);
+    });
+
+    it('all that is freed on both sides is used again', () => {
+      const memory = newMemory(1, 4);
+      const { alloc, dealloc } = newWords(memory);
+      const before = alloc(10_000);
+      memory.grow(1);
+      const behind = alloc(10_000);
+      assert.ok(before < OUTSIDER && behind > OUTSIDER);
+      for (let i = 0; i < 10; i++) {
+        dealloc(before);
+        dealloc(behind);
+        assert.deepEqual([alloc(10_000), alloc(10_000)].sort(), [before, behind].sort());
+      }
+      dealloc(behind);
+      assert.equal(alloc(30_000), behind);
+      dealloc(before);
+      assert.equal(alloc(9000), before);
+    });
+
+    it('a block that grows past its pages moves', () => {
+      const memory = newMemory();
+      const { alloc, realloc } = newWords(memory);
+      const block = alloc(10);
+      fill(memory, block, 10, 42);
+      memory.grow(1);
+      const moved = realloc(block, 20_000);
+      assert.ok(moved > OUTSIDER);
+      assert.deepEqual(read(memory, moved, 10), Array(10).fill(42));
+    });
+  });
+
   it('realloc of 0 is a new block', () => {
     const { realloc, dealloc } = newWords();
     const address = realloc(0, 8);
@@ -108,7 +168,7 @@ describe('abi/words.wasm', () => {
     PAGE,
     3 * PAGE,
   ]) {
-    it(`keeps its state at ${base}, rounded up to 16, and writes nothing below`, () => {
+    it(`keeps its state at ${base}, rounded up to 8, and writes nothing below`, () => {
       const memory = newMemory();
       const shadow = new Shadow(memory);
       const below = shadow.claim(0, Math.min(base, PAGE));
