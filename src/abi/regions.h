@@ -1,8 +1,7 @@
 /*
  * Regions: where the heap of words.wasm gets its chunks from (backing.h), on runs.
  *
- *   | struct regions | region, which is the heap's | skipped |  an outsider's  | run | region |
- * free
+ *   | struct regions | region ...... | skipped |  an outsider's pages  | run | region ...... | free
  *
  * As long as nobody else grows the memory there is one region, which moves its end. chunk.h does
  * more, recycling chunks between many owners, and takes more than words.wasm has room for.

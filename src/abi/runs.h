@@ -5,9 +5,9 @@
  *   | struct runs       | block | block | skipped |  an outsider's | run | block | free |
  *   | first: the first run's header |              |    pages      | header      ^ cursor
  *
- * The whole of what bump.wasm and sigil.wasm keep. There is one run unless an outsider, the program
- * that shares the memory, grew it too; a run then follows behind its pages. Smaller than an arena
- * on chunks, because nothing is given back but what came last.
+ * What bump.wasm and sigil.wasm are made of, and where words.wasm has its heap's regions. There is
+ * one run unless an outsider, the program that shares the memory, grew it too; a run then follows
+ * behind its pages. Smaller than an arena on chunks, because only what came last is given back.
  *
  * Assumptions
  *   - Blocks are multiples of RUN_ALIGN, where they begin and in their size.

@@ -58,7 +58,8 @@ static struct runs *heap(void) {
 /* Writes a number that ends at `end`, over spaces or another number. */
 static void print(char *end, size_t number) {
   for (size_t left = sizeof DIGITS - 1; left; left--) {
-    *--end = number || left == sizeof DIGITS - 1 ? (char)('0' + number % 10) : ' ';
+    *--end = ' ';
+    if (number || left == sizeof DIGITS - 1) *end = (char)('0' + number % 10);
     number /= 10;
   }
 }

@@ -51,14 +51,19 @@ describe('the package', function () {
     const paths = packed.files.map(({ path }) => path);
     const missing = [
       ...readdirSync(join(ROOT, 'js')).map((name) => `js/${name}`),
-      ...readdirSync(join(ROOT, 'src')).map((name) => `src/${name}`),
+      ...['src', 'src/abi', 'abi'].flatMap((folder) =>
+        readdirSync(join(ROOT, folder), { withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map(({ name }) => `${folder}/${name}`),
+      ),
       ...['types/index.d.ts', 'types/arena.d.ts', 'types/memory.d.ts', 'types/errors.d.ts'],
       ...['arena.wasm', 'CMakeLists.txt', 'package.json'],
     ].filter((path) => !paths.includes(path));
     assert.deepEqual(missing, []);
-    const allowed = /^(js|types|src)\/[\w-]+(\.d)?\.(js|ts|c|h)$|^[A-Z]+(\.md)?$|^CMakeLists\.txt$/;
+    const allowed =
+      /^(js|types|src|src\/abi)\/[\w-]+(\.d)?\.(js|ts|c|h)$|^abi\/|^[A-Z]+(\.md)?$|^CMakeLists\.txt$/;
     const others = paths.filter((path) => !allowed.test(path));
-    assert.deepEqual(others.sort(), ['arena.wasm', 'package.json']);
+    assert.deepEqual(others.sort(), ['arena.wasm', 'docs/abi.md', 'package.json']);
   });
 
   it('could be published', () => {
