@@ -22,7 +22,7 @@
 #include "base.h"
 #include "runs.h"
 
-/* What a host and canonical tooling ask for, and one name more for it. */
+/* Each function has two names: for linkers of core modules, and for canonical tooling. */
 #define PLAIN(name) __attribute__((export_name(name), used))
 #define QUALIFIED(interface, name) PLAIN("sigil:allocator/" interface "@0.1.0#" name)
 
@@ -107,6 +107,11 @@ static struct scope *find(uintptr_t handle) {
 void _initialize(void);
 void _initialize(void) {
 }
+
+/*
+ * The functions of the interface; abi/sigil-allocator.wit says what they do. They trap where they
+ * can't do it, and everything is as it was.
+ */
 
 PLAIN("realloc") uintptr_t core_realloc(uintptr_t block, size_t old_size, size_t new_size) {
   struct runs *runs = heap();

@@ -397,14 +397,17 @@ describe('abi/sigil.wasm', () => {
       assert.equal(sigil.alloc(5 * PAGE), base + 8);
     });
 
-    it('the cap keeps the memory from growing further than its page', () => {
-      sigil.setMaxHeap(3 * PAGE);
-      for (let i = 0; i < 3; i++) sigil.alloc(PAGE);
-      assert.equal(sigil.memory.buffer.byteLength, 4 * PAGE); // the base is in the first one
-      sigil.setMaxHeap(3 * PAGE + 8);
-      sigil.alloc(8);
-      traps(() => sigil.alloc(8));
-    });
+    for (const pages of [1, 2, 3]) {
+      it(`a cap of ${pages} pages keeps the memory from growing further than its end's page`, () => {
+        sigil.setMaxHeap(pages * PAGE);
+        for (let i = 0; i < pages; i++) sigil.alloc(PAGE);
+        traps(() => sigil.alloc(8));
+        assert.equal(sigil.memory.buffer.byteLength, (pages + 1) * PAGE); // it begins in the first
+        sigil.setMaxHeap(pages * PAGE + 8);
+        assert.equal(sigil.alloc(8), base + pages * PAGE);
+        traps(() => sigil.alloc(8));
+      });
+    }
 
     it('traps at sizes near 4 GiB, whatever they would wrap to', () => {
       const block = sigil.alloc(16);
