@@ -142,6 +142,14 @@ static void chunks_grow_into_the_frontier_and_free_neighbours(void) {
   }
 }
 
+static void a_block_grows_into_what_its_chunk_has_to_spare(void) {
+  set_up_memory();
+  EXPECT(take(1, 1) && take(1, 1));
+  EXPECT(resize(&blocks[0], CHUNK_ALIGN) && !resize(&blocks[0], CHUNK_ALIGN + 1));
+  EXPECT(all_intact());
+  EXPECT_SOUND(check_chunks(&chunks));
+}
+
 static void chunks_give_back_what_they_shrink_by(void) {
   for (size_t align = 1; align <= ARENA_ALIGN_MAX; align *= 2) {
     set_up_memory();
@@ -361,6 +369,24 @@ static void a_zeroing_arena_reads_zero_on_every_stack(void) {
   for_each_stack(read_zero);
 }
 
+/* An arena's chunks from a fixed buffer */
+
+static void a_first_chunk_has_a_step_or_what_is_left(void) {
+  static _Alignas(16) unsigned char bytes[2000];
+  struct fixed_buffer buffer;
+  fixed_buffer_init(&buffer, bytes, sizeof bytes);
+  arena_init(&arena, fixed_buffer_allocator(&buffer), SIZE_MAX, false);
+  EXPECT(arena_alloc(&arena, 50, 1) && arena.capacity == KIB);
+  arena_free(&arena);
+  EXPECT(fixed_buffer_remaining(&buffer) == sizeof bytes);
+  fixed_buffer_init(&buffer, bytes, 200);
+  arena_init(&arena, fixed_buffer_allocator(&buffer), SIZE_MAX, false);
+  EXPECT(arena_alloc(&arena, 50, 1) && arena.capacity == 64);
+  EXPECT(arena_alloc(&arena, 80, 1) && !arena_alloc(&arena, 80, 1));
+  arena_free(&arena);
+  EXPECT(fixed_buffer_remaining(&buffer) == 200);
+}
+
 /* An arena's resize */
 
 static void set_up_arena(bool zero) {
@@ -466,9 +492,11 @@ int main(void) {
   CLAIM(chunks_honour_every_alignment);
   CLAIM(chunks_refuse_what_would_wrap);
   CLAIM(chunks_grow_into_the_frontier_and_free_neighbours);
+  CLAIM(a_block_grows_into_what_its_chunk_has_to_spare);
   CLAIM(chunks_give_back_what_they_shrink_by);
   CLAIM(chunks_move_what_cannot_grow);
   CLAIM(what_was_written_to_a_chunk_is_not_clean_for_a_zeroing_arena);
+  CLAIM(a_first_chunk_has_a_step_or_what_is_left);
   CLAIM(an_arenas_last_block_is_resized_where_it_is);
   CLAIM(an_arenas_other_blocks_only_shrink);
   CLAIM(a_block_from_before_the_mark_does_not_grow);
