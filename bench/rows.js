@@ -11,7 +11,7 @@ const COUNTED = 1;
 /** How often each subject is run; the names are those of subject.js. */
 export const rounds = (subject) => {
   if (subject.startsWith('startup/')) return STARTED;
-  return /^(alloc|views|marks)\//.test(subject) ? SAMPLED : COUNTED;
+  return /^(alloc|views|marks|pool|heap)\/(?!held)/.test(subject) ? SAMPLED : COUNTED;
 };
 
 const bounds = (V8, JSC, SpiderMonkey) => ({ V8, JSC, SpiderMonkey });
@@ -128,6 +128,55 @@ export const rows = [
     what: 'churn, all 1,000 filled interleaved',
     ours: 'churn/allAtOnce',
     atMost: 1.2,
+  },
+  ...['uniform', 'log'].flatMap((sizes) =>
+    ['Dlmalloc', 'Emmalloc'].map((peer) => ({
+      name: `heap-${sizes}-${peer.toLowerCase()}`,
+      what: `Heap, 10,000 live, 16 B to 16 KiB, ${sizes}: free and alloc`,
+      ours: `heap/${sizes}`,
+      peer: `heap/${sizes}${peer}`,
+      against: `${peer.toLowerCase()}: free and malloc`,
+      atLeast: bounds(1, 1, 1),
+    })),
+  ),
+  ...['uniform', 'log'].map((sizes) => ({
+    name: `heap-export-${sizes}`,
+    what: `the same by the raw export, ${sizes}`,
+    ours: `heap/${sizes}Export`,
+    peer: `heap/${sizes}Dlmalloc`,
+    against: 'dlmalloc: free and malloc',
+  })),
+  ...['Dlmalloc', 'Emmalloc'].map((peer) => ({
+    name: `heap-worst-${peer.toLowerCase()}`,
+    what: 'Heap, free and alloc: 99.99 % stay below',
+    ours: 'heap/worst',
+    peer: `heap/worst${peer}`,
+    against: peer.toLowerCase(),
+  })),
+  ...['held', 'heldLog'].flatMap((sizes) =>
+    ['Dlmalloc', 'Emmalloc'].map((peer) => ({
+      name: `heap-${sizes === 'held' ? 'held' : 'held-log'}-${peer.toLowerCase()}`,
+      what: `Heap, after 10,000,000 operations${sizes === 'held' ? '' : ', log'}: bytes held ÷ live`,
+      ours: `heap/${sizes}`,
+      peer: `heap/${sizes}${peer}`,
+      against: peer.toLowerCase(),
+      ...(peer === 'Dlmalloc' && { atLeast: bounds(1, 1, 1) }),
+    })),
+  ),
+  {
+    name: 'pool-heap',
+    what: 'Pool, 1,000 objects of 64 bytes: alloc and free',
+    ours: 'pool/pool',
+    peer: 'pool/heapExport',
+    against: 'Heap, by its raw export',
+    atLeast: bounds(5, 5, 5),
+  },
+  {
+    name: 'fixed-buffer',
+    what: 'FixedBuffer, alloc(64, 8)',
+    ours: 'pool/fixedBuffer',
+    peer: 'alloc/arena',
+    against: 'Arena, alloc(64, 8)',
   },
   {
     name: 'startup-allocation',

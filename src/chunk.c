@@ -213,7 +213,8 @@ static void *method_alloc(struct allocator *allocator, size_t size, size_t align
   if (!chunk) return NULL;
   set_written(chunk);
   if (!slack) return (void *)chunk_start(chunk);
-  struct chunk **block = (struct chunk **)align_up(chunk_start(chunk) + sizeof chunk, align);
+  struct chunk **block =
+      (struct chunk **)align_up(chunk_start(chunk) + sizeof(struct chunk *), align);
   block[-1] = chunk;
   return block;
 }

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h> /* what a program gets that means the C library's <memory.h> and finds this one */
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,6 +1,6 @@
 /*
  * What Emscripten offers a JavaScript caller: dlmalloc (its default malloc) and the C stack.
- * build.js compiles this file; emscripten.json says with what it was compiled.
+ * build.js compiles this file; peers.json says with what it was compiled.
  *
  * Nothing but exports: malloc and free come from Emscripten's libc, and the functions of the stack
  * (stackSave, stackAlloc, stackRestore) are exported by the linker flags.
