@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import wabt from 'wabt';
-import { MOST, PAGE, SEED, Shadow, instantiate, newMemory, randomNumbers, traps } from './abi.js';
+import { MOST, PAGE, RUNS, SEED, Shadow, instantiate, newMemory, randomNumbers, traps } from './abi.js';
 
 /** The module's state at the base. */
 const STATE = 40;
@@ -338,6 +338,16 @@ describe('abi/bump.wasm', () => {
       assert.equal(bump.bump_alloc(PAGE - 64 - STATE), 64 + STATE);
     });
 
+    it('no size wraps around, where it is too big behind the outsider but not before', () => {
+      const memory = newMemory(10, 20);
+      const { bump } = link(memory);
+      memory.grow(1);
+      for (const size of [MOST - 64 - STATE, MOST - 10 * PAGE, MOST - 11 * PAGE, MOST - PAGE]) {
+        traps(() => bump.bump_alloc(size));
+      }
+      assert.equal(bump.bump_alloc(8), 64 + STATE);
+    });
+
     it('a refusal leaves what there was to give', () => {
       const memory = newMemory(1, 3);
       const { bump } = link(memory);
@@ -351,7 +361,7 @@ describe('abi/bump.wasm', () => {
 
   it(`keeps all blocks apart in random programs; ARENA_SEED=${SEED}`, () => {
     const random = randomNumbers(SEED);
-    for (let run = 0; run < 200; run++) {
+    for (let run = 0; run < RUNS; run++) {
       const memory = newMemory(1 + random(3), random(3) ? 400 : 40);
       const shadow = new Shadow(memory);
       const base = random(PAGE);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { MOST, PAGE, SEED, Shadow, instantiate, moduleOf, randomNumbers, traps } from './abi.js';
+import { MOST, PAGE, RUNS, SEED, Shadow, instantiate, moduleOf, randomNumbers, traps } from './abi.js';
 
 /** What `enter-scope` takes for its record. */
 const RECORD = 8;
@@ -476,7 +476,7 @@ describe('abi/sigil.wasm', () => {
 
   it(`keeps all blocks apart and all bytes in random programs; ARENA_SEED=${SEED}`, () => {
     const random = randomNumbers(SEED);
-    for (let run = 0; run < 200; run++) {
+    for (let run = 0; run < RUNS; run++) {
       const sigil = newSigil();
       const shadow = new Shadow(sigil.memory);
       const parts = []; // of the host

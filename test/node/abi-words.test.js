@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { MOST, PAGE, SEED, Shadow, instantiate, newMemory, randomNumbers, traps } from './abi.js';
+import { MOST, PAGE, RUNS, SEED, Shadow, instantiate, newMemory, randomNumbers, traps } from './abi.js';
 
 function newWords(memory = newMemory(), base = 64) {
   const words = instantiate('words', memory);
@@ -239,7 +239,7 @@ describe('abi/words.wasm', () => {
 
   it(`keeps all blocks apart and all words in random programs; ARENA_SEED=${SEED}`, () => {
     const random = randomNumbers(SEED);
-    for (let run = 0; run < 200; run++) {
+    for (let run = 0; run < RUNS; run++) {
       const memory = newMemory(1 + random(3), random(3) ? 400 : 20);
       const shadow = new Shadow(memory);
       const base = random(PAGE);

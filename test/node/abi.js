@@ -33,8 +33,9 @@ export function traps(fn) {
   });
 }
 
-/** ARENA_SEED repeats a run of random programs. */
+/** Random programs: ARENA_SEED repeats a run, ARENA_RUNS makes more of them. */
 export const SEED = Number(process.env.ARENA_SEED ?? Math.floor(Math.random() * 2 ** 31));
+export const RUNS = Number(process.env.ARENA_RUNS ?? 200);
 
 /** Random integers below a bound, the same for the same seed (mulberry32). */
 export function randomNumbers(seed) {
