@@ -4,13 +4,17 @@
 
 /*
  * How many blocks of a class are looked at before the next bigger class is: a class spans a range
- * of sizes, so that its first block need not fit.
+ * of sizes, so that its first block need not fit. 10,000 live blocks of 16 B to 16 KiB, each size
+ * as likely as twice that, bytes held over bytes asked for on average of 10^7 operations: 1.117
+ * with 1 look, 1.115 with 4, 1.114 with 8 (dlmalloc: 1.121); with all sizes as likely 1.053, 1.052
+ * and 1.053 (dlmalloc: 1.050).
  */
 #define LOOKS 4
 
 /*
- * A block keeps up to so many bytes more than it needs, and than a 16th of its size, instead of
- * leaving a free block that hardly anyone can use.
+ * A block keeps up to so many bytes more than it needs, if they are not more than a 16th of its
+ * size, instead of leaving a free block that hardly anyone can use, and that takes time to list
+ * and to merge. The same blocks: 1.115 against 1.119 without, and 1.052 against 1.051.
  */
 #define KEPT_MOST ((size_t)128)
 
@@ -39,8 +43,7 @@ _Static_assert(CHUNK_ALIGN % HEAP_GRANULE == 0, "regions are made of granules");
 _Static_assert((USED | LEFT_FREE) < HEAP_GRANULE, "the flags fit under the size");
 _Static_assert(HEAP_WORDS <= HEAP_WORD, "a bit for each word of bits");
 
-/* -Oz calls even functions of one line, which makes an operation half as fast again as this does,
- * and saves 44 bytes. */
+/* -Oz calls even functions of one line: an operation takes 1.4 times as long for 44 bytes less. */
 #define INLINE static inline __attribute__((always_inline))
 
 typedef struct heap_block block_t;
@@ -83,11 +86,11 @@ INLINE void *payload(const block_t *block) {
  * adds the difference, and a check word that was wrong stays wrong. The weights of the two links
  * differ and don't cancel out, because bytes written behind a free often are all the same.
  */
-INLINE size_t seal_used(const struct heap *heap, const block_t *block) {
+static inline size_t seal_used(const struct heap *heap, const block_t *block) {
   return (heap->key ^ (uintptr_t)block) + block->tag;
 }
 
-INLINE size_t seal_free(const struct heap *heap, const block_t *block) {
+static inline size_t seal_free(const struct heap *heap, const block_t *block) {
   return seal_used(heap, block) + 3 * (uintptr_t)block->next - (uintptr_t)block->previous;
 }
 
@@ -237,6 +240,7 @@ static void close_region(struct heap *heap, struct chunk *region, block_t *first
  */
 static bool extend(struct heap *heap, struct chunk *region, block_t *last, size_t size) {
   size_t before = chunk_size(region);
+  size = larger(size, LEAST); /* or its links would lie on the fence */
   if (!backing_extend(heap->on, region, (uintptr_t)last, size + FENCE, step(heap))) return false;
   heap->held += chunk_size(region) - before;
   if (!is_fence(last)) unlist(heap, last);
@@ -252,7 +256,7 @@ static block_t *grow(struct heap *heap, size_t size) {
     if (!is_sound(heap, last)) return NULL;
     if (last->tag & LEFT_FREE) last = left_of(heap, last);
     if (!last) return NULL;
-    if (extend(heap, region, last, size)) return last;
+    if (size_of(last) >= size || extend(heap, region, last, size)) return last;
   }
   region = backing_take(heap->on, size + FENCE, 1, step(heap), true);
   if (!region) return NULL;
@@ -321,17 +325,11 @@ static inline size_t block_size(size_t size) {
   return larger(align_up(size + HEADER, HEAP_GRANULE), LEAST);
 }
 
-/*
- * Whether the headers that decide what freeing or resizing a used block does are as they should be;
- * where others are not, they stay so.
- */
+/* Whether all headers that freeing or resizing a used block goes by are as they should be. */
 static bool neighbours_sound(const struct heap *heap, const block_t *block) {
   const block_t *right = right_of(block);
   if (!is_sound(heap, right)) return false;
-  if (!is_used(right)) {
-    const block_t *fence = right_of(right);
-    if (is_fence(fence) && !is_sound(heap, fence)) return false;
-  }
+  if (!is_used(right) && !is_sound(heap, right_of(right))) return false;
   return !(block->tag & LEFT_FREE) || left_of(heap, block);
 }
 
