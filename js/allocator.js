@@ -23,6 +23,7 @@ import { arenaError, badArgument, checkOptions, checkSize, outOfMemory, show } f
 import {
   ArenaMemory,
   close,
+  countLeak,
   current,
   defaultMemory,
   instantiate,
@@ -30,8 +31,6 @@ import {
   open,
   refusal,
   settle,
-  unwatch,
-  watch,
 } from './memory.js';
 
 /** Words of headers; src/allocators.c asserts their places. */
@@ -65,6 +64,14 @@ const ALWAYS_ON_STACK = -2;
  * @property {number} dead word index of the header that disposed allocators have
  * @property {Record<number, number[]>} headers those of disposed allocators, by their words
  */
+
+/**
+ * Hears of allocators that were collected, as that of memory.js does of arenas: one more, so that
+ * who imports only those has nothing of it.
+ *
+ * @type {FinalizationRegistry<{ memory: WeakRef<ArenaMemory>, label: string }> | undefined}
+ */
+let leaks;
 
 /** @type {WeakMap<ArenaMemory, Attachment>} */
 const attachments = new WeakMap();
@@ -161,7 +168,9 @@ export class Allocator {
     /** @internal address of it as an allocator */
     this._allocator = allocator >>> 0;
     on && adopt(on, this);
-    watch(memory, this, label);
+    memory._arenas++;
+    leaks ??= globalThis.FinalizationRegistry && new FinalizationRegistry(countLeak);
+    leaks?.register(this, { memory: new WeakRef(memory), label }, this);
   }
 
   /**
@@ -228,7 +237,8 @@ export class Allocator {
     returnHeader(this);
     this._header = /** @type {Attachment} */ (attachments.get(this.memory)).dead;
     this._address = this._header * 4;
-    unwatch(this.memory, this);
+    this.memory._arenas--;
+    leaks?.unregister(this);
     forgetChildren(this);
   }
 }

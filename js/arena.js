@@ -688,7 +688,7 @@ export class Arena {
  * @type {(...args: [...Parameters<typeof open>, on: any]) => number}
  */
 let nest = () => {
-  throw unsupported("`on` needs import 'wasm-arena/allocators'");
+  throw unsupported('`on` needs wasm-arena/allocators');
 };
 
 /**

@@ -307,32 +307,10 @@ export function open(memory, arena, label, capacity, limit, zero) {
   if (!done) memory._headers.push(header);
   settle(memory);
   if (!done) throw outOfMemory(`${capacity} bytes`, refusal(memory));
-  watch(memory, arena, label);
-  return header;
-}
-
-/**
- * Counts an arena, or another allocator, and hears of it when it is collected.
- *
- * @internal
- * @param {ArenaMemory} memory
- * @param {object} arena
- * @param {string} label
- */
-export function watch(memory, arena, label) {
   memory._arenas++;
   leaks ??= globalThis.FinalizationRegistry && new FinalizationRegistry(countLeak);
   leaks?.register(arena, { memory: new WeakRef(memory), label }, arena);
-}
-
-/**
- * @internal
- * @param {ArenaMemory} memory
- * @param {object} arena
- */
-export function unwatch(memory, arena) {
-  memory._arenas--;
-  leaks?.unregister(arena);
+  return header;
 }
 
 /**
@@ -361,7 +339,8 @@ export function newHeader(memory, size) {
 export function close(memory, arena, header) {
   arena._core.free(header);
   memory._headers.push(header);
-  unwatch(memory, arena);
+  memory._arenas--;
+  leaks?.unregister(arena);
 }
 
 /**
@@ -387,8 +366,11 @@ export function refusal(memory) {
  */
 let leaks;
 
-/** @param {{ memory: WeakRef<ArenaMemory>, label: string }} arena */
-function countLeak({ memory: weak, label }) {
+/**
+ * @internal
+ * @param {{ memory: WeakRef<ArenaMemory>, label: string }} arena
+ */
+export function countLeak({ memory: weak, label }) {
   const memory = weak.deref();
   if (!memory) return;
   memory._arenas--;
@@ -468,6 +450,6 @@ export function instantiate(given, bytes, memory, argument) {
     return [core, core.init(argument)];
   } catch (error) {
     if (given !== undefined) throw badArgument('not the compiled `module`', error);
-    throw unsupported("allow 'wasm-unsafe-eval' in the CSP, or pass the compiled `module`", error);
+    throw unsupported("allow 'wasm-unsafe-eval' in the CSP or pass `module`", error);
   }
 }

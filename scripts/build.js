@@ -22,7 +22,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * See `encode`. Of all steps up to 91 a bundle compresses best with this one, with js/wasm.js alone
  * and with both modules.
  */
-const STEP = 84;
+const STEP = 91;
 
 const DECODER = `
 /**
@@ -150,10 +150,43 @@ function build() {
   const out = `${root}/build/wasm`;
   run('emcmake', ['cmake', '-S', root, '-B', out, '-DCMAKE_BUILD_TYPE=MinSizeRel']);
   run('cmake', ['--build', out, '--target', ...MODULES]);
-  const wasm = Object.fromEntries(
-    MODULES.map((name) => [name, readFileSync(`${out}/${name}.wasm`)]),
-  );
+  const wasm = {};
+  for (const { modules, strip } of FILES) {
+    for (const name of modules) {
+      const linked = `${out}/${name}.wasm`;
+      wasm[name] = readFileSync(strip ? withoutExtras(linked) : linked);
+    }
+  }
   return { inputs, toolchain, wasm };
+}
+
+/**
+ * A file without the exports that Emscripten adds of its own, and what nothing else needs then: 55
+ * bytes of the first module, and 50 of a bundle.
+ */
+function withoutExtras(file) {
+  const names = exportsOf(readFileSync(file)).map(({ name }) => name);
+  const kept = names.filter((name) => !isExtra(name));
+  const graph = [
+    { name: 'kept', root: true, reaches: kept },
+    ...kept.map((name) => ({ name, export: name })),
+    { name: 'env.memory', root: true, import: ['env', 'memory'] },
+  ];
+  writeFileSync(`${file}.json`, JSON.stringify(graph));
+  const stripped = `${file}.stripped`;
+  const binaryen = run('em-config', ['BINARYEN_ROOT']).trim();
+  const options = ['--enable-bulk-memory', '--graph-file', `${file}.json`, '-o', stripped];
+  run(`${binaryen}/bin/wasm-metadce`, [file, ...options]);
+  return stripped;
+}
+
+function exportsOf(bytes) {
+  return WebAssembly.Module.exports(new WebAssembly.Module(bytes));
+}
+
+/** Whether Emscripten adds an export of that name. */
+function isExtra(name) {
+  return /^(_|stack|emscripten_)/.test(name);
 }
 
 function run(command, args) {
@@ -181,10 +214,12 @@ function fail(message) {
 
 /** Imports and exports, without the names that Emscripten adds of its own. */
 function surface(bytes) {
-  const module = new WebAssembly.Module(bytes);
-  const exported = WebAssembly.Module.exports(module).map(({ name, kind }) => `${kind} ${name}`);
-  const ours = exported.filter((name) => !/ (_|stack|emscripten_)/.test(name)).sort();
-  return JSON.stringify({ imports: WebAssembly.Module.imports(module), exports: ours });
+  const imports = WebAssembly.Module.imports(new WebAssembly.Module(bytes));
+  const ours = exportsOf(bytes).filter(({ name }) => !isExtra(name));
+  return JSON.stringify({
+    imports,
+    exports: ours.map(({ name, kind }) => `${kind} ${name}`).sort(),
+  });
 }
 
 /** A folder of .wasm files, with a record beside them. */
@@ -217,6 +252,7 @@ function embedded(path, name, decoder) {
   return {
     path,
     modules: [name],
+    strip: true,
     async read() {
       if (!existsSync(`${root}/${path}`)) return undefined;
       const file = await import(new URL(`../${path}`, import.meta.url));
