@@ -1,6 +1,7 @@
 /**
  * Writes types/, the declarations of js/, from its JSDoc: `node scripts/types.js`. Members whose name
- * begins with an underscore are left out: `stripInternal` does not see those of JavaScript classes.
+ * begins with an underscore, and functions that are @internal, are left out: `stripInternal` does not
+ * see those of JavaScript.
  */
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -28,7 +29,12 @@ if (found.length) {
 function withoutInternals(context, file) {
   const visit = (node) => {
     if (ts.isClassElement(node) && node.name?.text?.startsWith('_')) return undefined;
+    if (ts.isFunctionDeclaration(node) && isInternal(ts.getOriginalNode(node))) return undefined;
     return ts.visitEachChild(node, visit, context);
   };
   return ts.visitNode(file, visit);
+}
+
+function isInternal(node) {
+  return ts.getJSDocTags(node).some(({ tagName }) => tagName.text === 'internal');
 }

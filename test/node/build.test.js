@@ -112,13 +112,21 @@ describe('scripts/build.js', () => {
          cpSync(${JSON.stringify(folder)} + '/' + name + '.wasm', out + '/' + name + '.wasm');
        }`,
     );
+    tool('em-config', `console.log(${JSON.stringify(temporary)})`);
+    tool(
+      'wasm-metadce',
+      `import { cpSync } from 'node:fs';
+       cpSync(process.argv[2], process.argv.at(-1));`,
+      join(temporary, 'bin'),
+    );
   }
 
-  function tool(name, source) {
+  function tool(name, source, folder = tools) {
+    mkdirSync(folder, { recursive: true });
     const module = join(temporary, `${name}.mjs`);
     writeFileSync(module, source);
-    writeFileSync(join(tools, name), `#!/bin/sh\nexec "${process.execPath}" "${module}" "$@"\n`);
-    chmodSync(join(tools, name), 0o755);
+    writeFileSync(join(folder, name), `#!/bin/sh\nexec "${process.execPath}" "${module}" "$@"\n`);
+    chmodSync(join(folder, name), 0o755);
   }
 
   it('finds the committed files current, and needs no emcc then', () => {
