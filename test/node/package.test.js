@@ -95,7 +95,7 @@ describe('the package', function () {
        try { arena.alloc(-1) } catch (error) { isError = error instanceof ArenaError }
        console.log(JSON.stringify([arena.used, isError, Object.keys(all)]));`,
     );
-    const names = ['Arena', 'ArenaError', 'ArenaMemory', 'ArenaOutOfMemoryError'];
+    const names = ['Arena', 'ArenaError', 'ArenaMemory', 'ArenaOutOfMemoryError', 'FrameArenas'];
     assert.deepEqual(JSON.parse(out), [16, true, names]);
   });
 
