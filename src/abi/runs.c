@@ -31,11 +31,7 @@ static bool extend(struct runs *runs, struct run *run, uintptr_t cursor, size_t 
    */
   uintptr_t end = (jump ? memory->end + sizeof(struct run) : cursor) + size;
   if (!memory_reach(memory, end < size ? UINTPTR_MAX : end)) return false;
-  if (jump) {
-    run->next = (struct run *)host_end;
-    run = run->next;
-    run->next = NULL;
-  }
+  if (jump) run = run->next = (struct run *)host_end; /* reads 0: its own `next` is NULL */
   run->end = memory->end;
   return true;
 }

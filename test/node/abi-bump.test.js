@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import wabt from 'wabt';
-import { MOST, PAGE, RUNS, SEED, Shadow, instantiate, newMemory, randomNumbers, traps } from './abi.js';
+import {
+  MOST,
+  PAGE,
+  RUNS,
+  SEED,
+  Shadow,
+  instantiate,
+  newMemory,
+  randomNumbers,
+  traps,
+} from './abi.js';
 
 /** The module's state at the base. */
 const STATE = 40;

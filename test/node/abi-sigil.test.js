@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { MOST, PAGE, RUNS, SEED, Shadow, instantiate, moduleOf, randomNumbers, traps } from './abi.js';
+import {
+  MOST,
+  PAGE,
+  RUNS,
+  SEED,
+  Shadow,
+  instantiate,
+  moduleOf,
+  randomNumbers,
+  traps,
+} from './abi.js';
 
 /** What `enter-scope` takes for its record. */
 const RECORD = 8;
@@ -154,6 +164,14 @@ describe('abi/sigil.wasm', () => {
       shadow.holds(block, moved);
       shadow.holds(block);
       shadow.holds(next);
+    });
+
+    it('takes a block of 0 bytes for one, also behind all others', () => {
+      const block = sigil.alloc(0);
+      assert.equal(sigil.realloc(block, 0, 16), block);
+      assert.equal(sigil.realloc(block, 16, 0), block);
+      assert.equal(sigil.alloc(8), block);
+      assert.equal(sigil.promote(sigil.enterScope(), sigil.alloc(0), 0), block + 8);
     });
 
     it('shrinks any other block where it is', () => {

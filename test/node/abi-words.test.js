@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { MOST, PAGE, RUNS, SEED, Shadow, instantiate, newMemory, randomNumbers, traps } from './abi.js';
+import {
+  MOST,
+  PAGE,
+  RUNS,
+  SEED,
+  Shadow,
+  instantiate,
+  newMemory,
+  randomNumbers,
+  traps,
+} from './abi.js';
 
 function newWords(memory = newMemory(), base = 64) {
   const words = instantiate('words', memory);
@@ -92,6 +102,53 @@ describe('abi/words.wasm', () => {
       assert.equal(alloc(30_000), behind);
       dealloc(before);
       assert.equal(alloc(9000), before);
+    });
+
+    it('a block that fits has its place, though a bigger region would not fit', () => {
+      const memory = newMemory(2, 4);
+      const { alloc } = newWords(memory);
+      assert.ok(alloc(25_000) < 2 * PAGE);
+      memory.grow(1);
+      assert.ok(alloc(10_000) > 3 * PAGE);
+    });
+
+    it('pages that are full to their end leave nothing to use', () => {
+      let most = PAGE / 4;
+      while (newWords(newMemory(1, 1)).alloc(most) === 0) most--;
+      const memory = newMemory(1, 4);
+      const shadow = new Shadow(memory);
+      const { alloc } = newWords(memory);
+      const full = shadow.claim(alloc(most), 4 * most);
+      const own = shadow.grow(1);
+      const blocks = [];
+      for (let address; (address = alloc(100));) {
+        assert.ok(address > 2 * PAGE);
+        blocks.push(shadow.claim(address, 400));
+      }
+      assert.ok(blocks.length > 300);
+      for (const part of [full, own, ...blocks]) shadow.holds(part);
+    });
+
+    it('regions that are empty are all used again', () => {
+      const memory = newMemory(1, 22);
+      const shadow = new Shadow(memory);
+      const { alloc, dealloc } = newWords(memory);
+      /* Each but the first fills the pages by which the memory is doubled for it. */
+      const sizes = [15_000, 30_000, 80_000, 179_000];
+      const add = (words) => shadow.claim(alloc(words), 4 * words);
+      let blocks = sizes.map((words, i) => {
+        if (i) memory.grow(1);
+        return add(words);
+      });
+      assert.equal(memory.buffer.byteLength, 22 * PAGE);
+      for (let i = 0; i < 3; i++) {
+        assert.equal(alloc(5000), 0);
+        for (const block of blocks) shadow.holds(block);
+        for (const { start } of blocks) dealloc(start);
+        blocks = sizes.toReversed().map(add);
+        assert.ok(blocks.every(({ start }) => start > 0));
+      }
+      for (const block of blocks) shadow.holds(block);
     });
 
     it('a block that grows past its pages moves', () => {
@@ -224,7 +281,17 @@ describe('abi/words.wasm', () => {
   it('returns 0 for sizes near 4 GiB, whatever they would wrap to', () => {
     const { alloc, realloc } = newWords(newMemory(1, 16));
     const block = alloc(4);
-    for (const words of [2 ** 30, 2 ** 30 + 1, 2 ** 30 - 1, 2 ** 30 - 4, 2 ** 31, -1, -2]) {
+    for (const words of [
+      2 ** 30 - 2 ** 16 - 10,
+      2 ** 30 - 2 ** 17,
+      2 ** 30,
+      2 ** 30 + 1,
+      2 ** 30 - 1,
+      2 ** 30 - 4,
+      2 ** 31,
+      -1,
+      -2,
+    ]) {
       assert.equal(alloc(words), 0, `${words}`);
       assert.equal(realloc(block, words), 0, `${words}`);
     }
