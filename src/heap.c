@@ -357,7 +357,7 @@ void *heap_alloc(struct heap *heap, size_t size, size_t align) {
   unlist(heap, block);
   block_t *start = place(block, size, align);
   size_t gap = (uintptr_t)start - (uintptr_t)block;
-  size_t rest = use(heap, start, gap ? LEFT_FREE : 0, size, size_of(block) - gap);
+  size_t rest = use(heap, start, 0, size, size_of(block) - gap);
   if (rest) set_free(heap, right_of(start), rest);
   if (gap) set_free(heap, block, gap);
   heap->blocks++;

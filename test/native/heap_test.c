@@ -186,6 +186,7 @@ static void a_heap_without_blocks_holds_nothing(void) {
   drop(small);
   drop(big);
   EXPECT(heap.held == 0 && heap.live == 0 && heap.blocks == 0 && !heap.regions);
+  EXPECT(heap.highest == 0); /* so that no header is looked for in what others now have */
   EXPECT(chunks_live(&chunks) == live);
 }
 
@@ -350,6 +351,7 @@ static void addresses_of_no_block_are_told(void) {
   expect_no_block((void *)chunk_end(heap.regions));
   expect_no_block((void *)heap.regions);
   expect_no_block((void *)(UINTPTR_MAX - HEADER + 1));
+  expect_no_block((void *)64);
   EXPECT(reads((uintptr_t)later, 200000, 2) && heap_free(&other, foreign));
   ALL_SOUND();
   heap_reset(&other);
@@ -366,9 +368,7 @@ static void blocks_from_before_a_reset_are_told(void) {
   EXPECT(as_allocator->methods);
   ALL_SOUND();
   expect_no_block(first);
-  unsigned char *big = take(4000, 8, 1);
-  EXPECT(big == first);
-  memset(big, 0, 4000);
+  EXPECT(heap_alloc(&heap, 4000, 8) == first); /* in it all of the second one's header remains */
   expect_no_block(second);
   ALL_SOUND();
 }
@@ -458,6 +458,24 @@ static void an_overwritten_fence_is_told(void) {
     }
   }
   ALL_SOUND();
+}
+
+static void an_overwritten_tail_is_told(void) {
+  set_up_heap();
+  unsigned char *block = take(100, 8, 1);
+  header(block + heap_size(&heap, block) + HEADER)->check++;
+  EXPECT(!heap_alloc(&heap, 100000, 8) && heap.blocks == 1);
+}
+
+static void a_left_neighbour_is_not_taken_for_another_free_block(void) {
+  set_up_heap();
+  unsigned char *blocks[4];
+  for (size_t i = 0; i < 4; i++) blocks[i] = take(100, 8, 1);
+  drop(blocks[0]);
+  drop(blocks[2]);
+  ((size_t *)header(blocks[3]))[-1] = (size_t)(blocks[3] - blocks[0]);
+  expect_refused(blocks[3]);
+  EXPECT(heap_check(&heap) == HEAP_NEIGHBOUR);
 }
 
 static void an_overrun_is_told(void) {
@@ -756,6 +774,8 @@ int main(void) {
   CLAIM(an_overwritten_right_neighbour_is_told);
   CLAIM(an_overwritten_left_neighbour_is_told);
   CLAIM(an_overwritten_fence_is_told);
+  CLAIM(an_overwritten_tail_is_told);
+  CLAIM(a_left_neighbour_is_not_taken_for_another_free_block);
   CLAIM(an_overrun_is_told);
   CLAIM(a_write_into_a_freed_block_is_told);
   CLAIM(check_says_what_is_broken);
