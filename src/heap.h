@@ -112,7 +112,7 @@ bool heap_free(struct heap *heap, void *block);
 
 /*
  * Changes a block's size where it is: growing takes from a free right neighbour, and from what
- * follows the region; shrinking gives the tail back.
+ * follows the region; shrinking gives the tail back where that is worth a block.
  * False: it can't be done there, or as in heap_free; the block is as it was.
  */
 bool heap_resize(struct heap *heap, void *block, size_t size);
