@@ -38,6 +38,11 @@ export class FixedBuffer extends Allocator {
     checkOptions(options, {});
     checkSize(options.size, 'size');
     super('FixedBuffer', WORDS, options);
+    /**
+     * Bytes, all there are.
+     * @readonly
+     */
+    this.size = options.size;
   }
 
   /**
@@ -48,8 +53,6 @@ export class FixedBuffer extends Allocator {
   _open(backing, { size }) {
     /** @internal */
     this._backing = backing;
-    /** @internal */
-    this._size = size;
     /** @internal where its bytes begin */
     this._bytes = this._core.allocator_alloc(backing, size, ALIGN) >>> 0;
     return this._bytes && this._core.fixed_buffer_open(this._address, this._bytes, size);
@@ -77,7 +80,7 @@ export class FixedBuffer extends Allocator {
         return start;
       }
     }
-    return (this.tryAlloc(size, align) || refuse(this, size, `its ${this._size} bytes`)) >>> 0;
+    return (this.tryAlloc(size, align) || refuse(this, size, `its ${this.size} bytes`)) >>> 0;
   }
 
   /**
@@ -151,11 +154,6 @@ export class FixedBuffer extends Allocator {
     forgetChildren(this);
   }
 
-  /** Bytes, all there are. */
-  get size() {
-    return this._size ?? 0;
-  }
-
   /** Bytes in use, padding included. */
   get used() {
     return word(this, 0) - word(this, START);
@@ -181,12 +179,12 @@ export class FixedBuffer extends Allocator {
    * @param {number} since
    */
   _isBehind(arena, since) {
-    return this._size && this._core.holds(arena, since, this._bytes, this._size);
+    return this.size && this._core.holds(arena, since, this._bytes, this.size);
   }
 
   /** @internal */
   _close() {
-    this._core.allocator_free(this._backing, this._bytes, this._size, ALIGN);
+    this._core.allocator_free(this._backing, this._bytes, this.size, ALIGN);
   }
 
   /** @internal where the hot path finds that nothing fits: cursor 1, limit 0 */

@@ -195,6 +195,17 @@ for (const [ground, make] of Object.entries(PARENTS)) {
       assertFilled(arena.memory, arena.base, 10, 9);
     });
 
+    it('promotes views', () => {
+      const arena = nested();
+      const mark = arena.mark();
+      const child = newArena({ on: arena, capacity: 100 });
+      const view = arena.from(Float32Array.of(1, 2, 3));
+      const kept = arena.promote(mark, view);
+      assert.deepEqual([...kept], [1, 2, 3]);
+      assert.equal(kept.byteOffset, arena.base);
+      assertGone(child, 'behind the mark');
+    });
+
     it('holds to its limit, and says so', () => {
       const arena = nested({ limit: 1000 });
       arena.alloc(900);
@@ -864,6 +875,27 @@ describe('onGrow that frees what is being built on', () => {
     assert.notEqual(a._address, b._address);
     assert.notEqual(a._address, heap._address);
     assert.throws(() => heap.alloc(8), { code: 'ERR_ARENA_FREED' });
+  });
+});
+
+describe('a memory without room for what they all share', () => {
+  it('has no allocator, and no arena on another one, until there is room', () => {
+    const memory = newMemory({ reserve: PAGE, maximum: PAGE });
+    const arena = newArena({ memory });
+    const spare = newArena({ memory });
+    while (arena.tryAlloc(16, 1) || arena.tryAlloc(1, 1));
+    throwsOutOfMemory(() => {
+      for (;;) newArena({ memory }); /* until there is no room for a header */
+    });
+    const { arenas } = memory.stats();
+    for (const call of [() => new Heap({ memory }), () => new Arena({ on: arena })]) {
+      const error = throwsOutOfMemory(call);
+      assert.match(error.message, /no a header; refused by the memory's maximum of 65536 bytes$/);
+    }
+    assert.equal(memory.stats().arenas, arenas);
+    arena.free();
+    assert.ok(newArena({ on: spare }).alloc(100));
+    keep(new Heap({ memory })).alloc(100);
   });
 });
 
