@@ -24,7 +24,7 @@ export function moduleBytes(text = TEXT) {
 }
 
 /** SHA-256 of CMakeLists.txt and src/. */
-export const INPUTS = '27774b38a0aa33c740bb805e9397be999696371ae9c07c99c04f5931af0eb9b0';
+export const INPUTS = '38844bad30754fcc1984f92fe6e6dab09bcd4e45b4985be181de89bdb78270c2';
 
 /** What made it. */
 export const TOOLCHAIN = "emcc (Emscripten gcc/clang-like replacement + linker emulating GNU ld) 3.1.6 ()";
