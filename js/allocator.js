@@ -85,6 +85,7 @@ const attachments = new WeakMap();
 function attach(memory, module) {
   let attachment = attachments.get(memory);
   if (attachment) return attachment;
+  if (isOther(module)) throw badArgument('not the compiled `module`');
   const chunks = (memory._state + CHUNKS) * 4;
   const [core, allocator] = instantiate(module, moduleBytes, memory.wasmMemory, chunks);
   const dead = newHeader(memory, DEAD_WORDS * 4) / 4;
@@ -93,6 +94,19 @@ function attach(memory, module) {
   attachment = { core, allocator, dead, headers: {} };
   attachments.set(memory, attachment);
   return attachment;
+}
+
+/**
+ * Whether this is another module than that of the allocators: the first one's `init` would begin the
+ * memory anew.
+ *
+ * @param {unknown} module
+ */
+function isOther(module) {
+  const { Module } = WebAssembly;
+  return (
+    module instanceof Module && !Module.exports(module).some(({ name }) => name === 'heap_open')
+  );
 }
 
 /**

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { Arena } from '../js/index.js';
 import { Heap, Pool } from '../js/allocators.js';
+import { moduleBytes as allocatorsBytes } from '../js/allocators_wasm.js';
+import { moduleBytes as arenaBytes } from '../js/wasm.js';
 import {
   ALIGNMENTS,
   KIB,
@@ -29,7 +31,7 @@ import {
   throwsFreed,
   throwsOutOfMemory,
 } from './expect.js';
-import { OUTSIDE } from './outsider.js';
+import { OUTSIDE, otherModule } from './outsider.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
@@ -667,6 +669,28 @@ describe('heaps take', () => {
     throwsArgument(() => new Heap({ memory, module: {} }));
     assert.equal(memory.stats().arenas, 0);
     keep(new Heap({ memory }));
+  });
+});
+
+describe('the `module` of a heap', () => {
+  it('is that of the allocators', () => {
+    const memory = newMemory();
+    const heap = newHeap({ memory, module: new WebAssembly.Module(allocatorsBytes()) });
+    heap.free(heap.alloc(100));
+    keep(new Pool({ memory, size: 8 })).alloc();
+  });
+
+  it('is no other, and the memory is as it was', () => {
+    const memory = newMemory();
+    const arena = newArena({ memory });
+    fill(memory, arena.alloc(100), 100, 3);
+    writesNothing(memory, () => {
+      for (const module of [new WebAssembly.Module(arenaBytes()), otherModule(), {}, null, 'x']) {
+        throwsArgument(() => new Heap({ memory, module }));
+      }
+    });
+    newHeap({ memory }).alloc(100);
+    assertFilled(memory, arena.base, 100, 3);
   });
 });
 
