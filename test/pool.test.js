@@ -546,6 +546,21 @@ describe('a disposed pool', () => {
     assert.deepEqual(memory.stats(), before);
   });
 
+  it('is refused on the hot path too, whatever was in the memory before', () => {
+    const next = random(11);
+    for (let headers = 0; headers < 60; headers++) {
+      const memory = newMemory();
+      const dirt = newArena({ memory });
+      dirt.uint32(2000).forEach((_, i, words) => (words[i] = next() * 2 ** 32));
+      dirt.free();
+      for (let i = 0; i < headers; i++) newArena({ memory });
+      const pool = newPool({ memory, size: 8 });
+      pool.dispose();
+      throwsFreed(() => pool.tryAlloc());
+      for (let i = 0; i < 10; i++) throwsFreed(() => pool.free(Math.floor(next() * 2 ** 32)));
+    }
+  });
+
   if (Symbol.dispose) {
     it('is one whose [Symbol.dispose]() was called', () => {
       const pool = alone({ size: 8 });
