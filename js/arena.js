@@ -153,9 +153,9 @@ export class Arena {
     this._index = 0;
     /** @internal what `highWater` is once freed */
     this._highWater = 0;
+    const begin = /** @type {typeof nest} */ (on === undefined ? open : nest);
     /** @internal word index of the header; of the memory's dead one once freed */
-    this._header =
-      (on === undefined ? open : nest)(memory, this, label, capacity, limit, zero, on) / 4;
+    this._header = begin(memory, this, label, capacity, limit, zero, on) / 4;
   }
 
   /**
@@ -685,7 +685,7 @@ export class Arena {
 /**
  * Opens an arena on another allocator.
  *
- * @type {(...args: [...Parameters<typeof open>, on: any]) => number}
+ * @type {(...args: any[]) => number}
  */
 let nest = () => {
   throw unsupported('`on` needs wasm-arena/allocators');

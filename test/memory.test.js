@@ -487,23 +487,23 @@ describe('a host', () => {
     throwsUnsupported(() => new ArenaMemory());
   });
 
-  it('that forbids compiling bytes is ERR_ARENA_UNSUPPORTED, and module is the way out', async () => {
+  it('that forbids compiling bytes is ERR_ARENA_UNSUPPORTED, and module is the way out', () => {
     const module = new Module(moduleBytes());
-    const uncompiled = await import('../js/memory.js?nothing-compiled-yet');
+    delete moduleBytes.module;
     WebAssembly.Module = function () {
       throw new WebAssembly.CompileError('disallowed by embedder');
     };
-    const error = throwsUnsupported(() => new uncompiled.ArenaMemory({ reserve: PAGE }));
+    const error = throwsUnsupported(() => new ArenaMemory({ reserve: PAGE }));
     assert.equal(error.cause.message, 'disallowed by embedder');
     assert.ok(error.message.includes('wasm-unsafe-eval'));
     assert.ok(error.message.includes('module'));
-    assert.equal(new uncompiled.ArenaMemory({ reserve: PAGE, module }).stats().size, PAGE);
+    assert.equal(new ArenaMemory({ reserve: PAGE, module }).stats().size, PAGE);
     WebAssembly.Module = Module;
-    assert.equal(new uncompiled.ArenaMemory({ reserve: PAGE }).stats().size, PAGE);
+    assert.equal(new ArenaMemory({ reserve: PAGE }).stats().size, PAGE);
   });
 
-  it('compiles the module once for all memories', async () => {
-    const uncompiled = await import('../js/memory.js?compiled-once');
+  it('compiles the module once for all memories', () => {
+    delete moduleBytes.module;
     let compilations = 0;
     WebAssembly.Module = class extends Module {
       constructor(bytes) {
@@ -511,7 +511,7 @@ describe('a host', () => {
         super(bytes);
       }
     };
-    for (let i = 0; i < 3; i++) new uncompiled.ArenaMemory({ reserve: PAGE });
+    for (let i = 0; i < 3; i++) new ArenaMemory({ reserve: PAGE });
     assert.equal(compilations, 1);
   });
 });

@@ -332,7 +332,22 @@ function node(args, options) {
 
 /** What a user of the types may write, and may not. */
 const TYPES = `
-import { Arena, ArenaError, ArenaMemory, ArenaOutOfMemoryError } from 'wasm-arena';
+import { Arena, ArenaError, ArenaMemory, ArenaOutOfMemoryError, FrameArenas } from 'wasm-arena';
+import { FixedBuffer, Heap, Pool, track } from 'wasm-arena/allocators';
+
+const heap: Heap = new Heap({ label: 'heap' });
+const pool = new Pool({ size: 4, align: 4, capacity: 3, slab: 2, on: heap });
+const objects: number[] = [...pool];
+const xs: Float32Array = pool.view(Float32Array, pool.alloc(), 1);
+const buffer = new FixedBuffer({ size: 100, arena: new Arena({ on: pool }) });
+const { live, failures }: { live: number; failures: number } = track(buffer).stats();
+const frames = new FrameArenas({ inFlight: 3, on: heap, label: 'frames' });
+const current: Arena | undefined = frames.current;
+heap.check();
+// @ts-expect-error objects have a size
+new Pool({ capacity: 3 });
+// @ts-expect-error no allocator
+new Arena({ on: 5 });
 
 const memory = new ArenaMemory({
   reserve: 2 ** 20,
