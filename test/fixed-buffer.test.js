@@ -529,6 +529,7 @@ describe('a fixed buffer that is refused', () => {
         /no room for FixedBuffer 'big'; .* the memory's maximum of 65536/,
       );
     }
+    for (let i = 0; i < 100; i++) throwsOutOfMemory(() => new FixedBuffer({ memory, size: PAGE }));
     assert.deepEqual(memory.stats(), before);
   });
 

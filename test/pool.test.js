@@ -257,6 +257,23 @@ describe('a pool frees live objects and nothing else:', () => {
     });
   });
 
+  it('one past the last object is told, whatever is in the objects', () => {
+    for (const size of [4, 8, 12, 32]) {
+      for (const capacity of [1, 8, 31, 32, 64, 128]) {
+        for (const slab of [0, 1]) {
+          const pool = alone({ size, align: 4, capacity, slab });
+          const objects = take(pool, capacity);
+          for (const ptr of objects) pool.memory.u8.fill(0xff, ptr, ptr + size);
+          if (slab) pool.alloc();
+          writesNothing(pool.memory, () => {
+            throwsBounds(() => pool.free(objects.at(-1) + size));
+            throwsBounds(() => pool.free(objects[0] - size));
+          });
+        }
+      }
+    }
+  });
+
   it('every offset inside of an object, and beside them, is told', () => {
     const { pool, live } = used();
     writesNothing(pool.memory, () => {
