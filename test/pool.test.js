@@ -7,6 +7,7 @@ import {
   MIB,
   PAGE,
   assertFilled,
+  dirty,
   fill,
   newArena,
   newMemory,
@@ -226,6 +227,7 @@ describe('a pool', () => {
     for (const ptr of objects) pool.free(ptr);
     assert.deepEqual(take(pool, 100), objects.toReversed());
     throwsBounds(() => pool.free(objects[0] + 4));
+    assert.ok(newPool({ memory, size: 8 }).tryAlloc() > 2 ** 31, 'the first of a slab');
   });
 });
 
@@ -274,6 +276,19 @@ describe('a pool frees live objects and nothing else:', () => {
     }
   });
 
+  it('an object that was never given out is told in dirty memory too, in each slab', () => {
+    for (const options of [{ capacity: 50 }, { slab: 20 }, { capacity: 4, slab: 100 }]) {
+      const memory = newMemory();
+      dirty(memory, 50_000);
+      const pool = newPool({ memory, size: 16, ...options });
+      for (let i = 0; i < 40; i++) {
+        const ptr = pool.alloc();
+        for (const later of [16, 32, 160]) throwsBounds(() => pool.free(ptr + later));
+        assert.equal([...pool].length, i + 1);
+      }
+    }
+  });
+
   it('every offset inside of an object, and beside them, is told', () => {
     const { pool, live } = used();
     writesNothing(pool.memory, () => {
@@ -310,7 +325,10 @@ describe('a pool frees live objects and nothing else:', () => {
           refusesBadOffsets((ptr) => pool.free(ptr), [0, 8, pool.memory.stats().size, ...near]);
           refusesBadOffsets((ptr) => pool.view(Uint8Array, ptr, 1), [0, live[0] + 0.5]);
         });
-        refusesBadOffsets((ptr) => (pool.next(ptr), pool.free(ptr)));
+        for (const value of [8n, '8', null, {}, undefined]) throwsArgument(() => pool.next(value));
+        for (const value of [-1, 0.5, NaN, live[0] + 0.5, 2 ** 32]) {
+          throwsBounds(() => pool.next(value));
+        }
       });
     }
   });
@@ -642,6 +660,22 @@ describe('a pool in a memory that grows', () => {
     }
   });
 
+  it('lets onGrow hear of it before the call that noticed it is over', () => {
+    let heard = 0;
+    const memory = newMemory({ reserve: PAGE, onGrow: () => heard++ });
+    const pool = newPool({ memory, size: 1000, slab: 2 });
+    for (let i = 0; i < 200; i++) {
+      const [before, { buffer }] = [heard, memory.wasmMemory];
+      pool.alloc();
+      assert.equal(heard > before, memory.wasmMemory.buffer !== buffer);
+    }
+    const before = heard;
+    const [first] = pool;
+    OUTSIDE['WebAssembly.Memory.prototype.grow'](memory, 1);
+    pool.free(first);
+    assert.equal(heard, before + 1);
+  });
+
   it('grows it itself, once a slab, and is heard of', () => {
     let heard = 0;
     const memory = newMemory({ reserve: PAGE, onGrow: () => heard++ });
@@ -662,7 +696,7 @@ describe('the twins of a pool', () => {
   const header = ({ memory, _address }) => [...memory.u32.slice(_address / 4, _address / 4 + 14)];
 
   it('give the same pointers and the same headers', () => {
-    for (let seed = 1; seed <= 30; seed++) {
+    for (let seed = 1; seed <= 12; seed++) {
       const next = random(seed);
       const options = {
         size: 1 + Math.floor(next() * 60),
@@ -673,7 +707,7 @@ describe('the twins of a pool', () => {
       const [js, pool] = [alone(options), alone(options)];
       const c = cold(pool);
       const live = [];
-      for (let i = 0; i < 800; i++) {
+      for (let i = 0; i < 500; i++) {
         const what = `seed ${seed}, step ${i}`;
         if (next() < (i % 200 < 100 ? 0.7 : 0.35) || !live.length) {
           const ptr = js.tryAlloc();
@@ -684,7 +718,7 @@ describe('the twins of a pool', () => {
           js.free(ptr);
           assert.equal(c.free(ptr), true, what);
           const wrong = ptr + Math.floor(next() * 9) * 2;
-          if (!live.includes(wrong)) {
+          if (i % 8 === 0 && !live.includes(wrong)) {
             throwsBounds(() => js.free(wrong), what);
             assert.equal(c.free(wrong), false, what);
           }
