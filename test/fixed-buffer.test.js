@@ -690,6 +690,18 @@ describe('the twins of a fixed buffer', () => {
     assert.equal(c.alloc(1, 1), b + 100);
   });
 
+  it('take the hot path to the last byte', () => {
+    const buffer = alone(1000);
+    buffer.tryAlloc = () => assert.fail('the slow path');
+    const start = buffer.alloc(0);
+    assert.equal(buffer.alloc(100), start);
+    assert.equal(buffer.alloc(895), start + 104);
+    buffer.reset();
+    assert.equal(buffer.alloc(1000), start);
+    assert.equal(buffer.remaining, 0);
+    assert.throws(() => buffer.alloc(1), /the slow path/);
+  });
+
   it('never call the module on the hot path', () => {
     const buffer = alone(1000);
     buffer._core = {};
