@@ -12,7 +12,7 @@ export function moduleBytes() {
 }
 
 /** SHA-256 of CMakeLists.txt and src/. */
-export const INPUTS = '38844bad30754fcc1984f92fe6e6dab09bcd4e45b4985be181de89bdb78270c2';
+export const INPUTS = '2d059a989a77d99bb53df60cdb63bd7d3b6104f575884d4169fe2cd2b73b854c';
 
 /** What made it. */
 export const TOOLCHAIN = "emcc (Emscripten gcc/clang-like replacement + linker emulating GNU ld) 3.1.6 ()";

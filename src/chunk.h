@@ -37,9 +37,9 @@ extern "C" {
 
 struct chunk {
   size_t tag;         /* bytes, header included; CHUNK_USED and CHUNK_LEFT_FREE in the low bits */
-  struct chunk *next; /* used: the next older chunk of its arena; free: the next one in its bin */
+  struct chunk *next; /* used: the next one of its owner; free: the next one in its bin */
   union {
-    uintptr_t cursor;    /* used: where its arena left it for a newer one */
+    uintptr_t cursor;    /* used: its owner's; an arena notes where it left it for a newer one */
     struct chunk **link; /* free: what points at it, in its bin */
   };
   uintptr_t clean; /* first byte from which on the payload reads 0 */
