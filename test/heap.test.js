@@ -779,6 +779,24 @@ describe('a heap in a memory that grows', () => {
     });
   }
 
+  it('lets onGrow hear of it before the call that made it grow is over', () => {
+    let heard = 0;
+    const memory = newMemory({ reserve: PAGE, onGrow: () => heard++ });
+    const heap = newHeap({ memory });
+    const wall = () => newArena({ memory, capacity: 16 });
+    let ptr = heap.alloc(PAGE);
+    assert.equal(heard, 1);
+    wall();
+    ptr = heap.realloc(ptr, 20 * PAGE);
+    assert.equal(heard, 2);
+    wall();
+    heap.tryAlloc(100 * PAGE);
+    assert.equal(heard, 3);
+    OUTSIDE['WebAssembly.Memory.prototype.grow'](memory, 1);
+    heap.sizeOf(ptr);
+    assert.equal(heard, 4);
+  });
+
   it('has regions on both sides of what an outsider took', () => {
     const heap = alone({}, { reserve: PAGE });
     const [a] = take(heap, [1000]);

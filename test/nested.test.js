@@ -686,6 +686,48 @@ describe('an open mark of an arena', () => {
     assert.equal(cursor(root), from);
   });
 
+  it('that was opened before there was a child holds for what is tracked', () => {
+    const root = newArena({ memory: newMemory() });
+    const ptr = root.alloc(64);
+    const from = cursor(root);
+    const mark = root.mark();
+    const tracked = keep(track(root));
+    assert.equal(tracked.resize(ptr, 64, 100), false);
+    tracked.free(ptr, 64);
+    assert.equal(cursor(root), from, 'what began before the mark keeps its bytes');
+    root.release(mark);
+    assert.equal(cursor(root), from);
+    tracked.free(ptr, 64);
+    assert.equal(cursor(root), ptr, 'until the mark is closed');
+  });
+
+  it('is released across chunks that children took and gave back', () => {
+    const root = newArena({ memory: newMemory() });
+    newArena({ on: root, capacity: 100 });
+    const block = root.alloc(100);
+    fill(root.memory, block, 100, 4);
+    const from = cursor(root);
+    const { used } = root;
+    const mark = root.mark();
+    newArena({ memory: root.memory, capacity: 16 });
+    root.alloc(root.capacity - root.used, 1);
+    const child = newArena({ on: root, capacity: 5000 });
+    child.free();
+    root.release(mark);
+    assert.deepEqual([root.used, cursor(root)], [used, from]);
+    assertFilled(root.memory, block, 100, 4);
+    root.view(Uint8Array, block, 100);
+  });
+
+  it('that is closed lets the child before it grow in place again', () => {
+    const root = newArena({ memory: newMemory() });
+    const child = newArena({ on: root, capacity: 100 });
+    const { used } = root;
+    root.scope((arena) => arena.alloc(10));
+    child.free();
+    assert.ok(root.used < used);
+  });
+
   it('is closed as marks are, with children or without', () => {
     const root = newArena({ memory: newMemory() });
     CHILDREN.heap(root);

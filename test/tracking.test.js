@@ -298,6 +298,18 @@ describe('tracking', () => {
     assert.deepEqual(it.stats(), { allocations: 1, frees: 0, live: 64, peak: 64, failures: 3 });
   });
 
+  it('lets onGrow hear of a growth before the call is over', () => {
+    let heard = 0;
+    const memory = newMemory({ reserve: PAGE, onGrow: () => heard++ });
+    const it = keep(track(newArena({ memory })));
+    const ptr = it.alloc(PAGE);
+    assert.equal(heard, 1);
+    assert.equal(it.resize(ptr, PAGE, 20 * PAGE), true);
+    assert.equal(heard, 2);
+    it.realloc(ptr, 20 * PAGE, 200 * PAGE);
+    assert.equal(heard, 3);
+  });
+
   it('counts the failures of those on it', () => {
     const it = keep(track(keep(new FixedBuffer({ memory: newMemory(), size: 100 }))));
     throwsOutOfMemory(() => new FixedBuffer({ on: it, size: 101 }));
