@@ -31,4 +31,8 @@ export default [
     files: ['test/**', 'bench/**', 'examples/**', 'scripts/**', 'tools/**'],
     languageOptions: { globals: { ...globals.node, ...globals.mocha } },
   },
+  {
+    files: ['examples/playground/**'],
+    languageOptions: { globals: { ...globals.browser } },
+  },
 ];

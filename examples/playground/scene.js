@@ -1,0 +1,178 @@
+/**
+ * A galaxy. Each frame moves all particles, leaves out those that the camera does not see, sorts the
+ * others by depth, because what is translucent is drawn from back to front, and builds a vertex for
+ * each. Where the arrays for that come from is the storage's business.
+ *
+ * A picture follows from the number of its frame and the one before alone, so both storages draw the
+ * same one.
+ */
+import { COUNTS, MOST_KEY, sort } from './sort.js';
+
+/** x and y on the screen, size, x and y of the streak, colour. */
+export const VERTEX_FLOATS = 6;
+
+const TURN = 2 ** 14;
+const NEAR = 0.05;
+const FAR = 4;
+const KEYS_A_UNIT = MOST_KEY / (FAR - NEAR);
+/** What lies beyond the edge of the picture by this much may still reach into it. */
+const EDGE = 1.03;
+const ZOOM = 1.5;
+const LONGEST_STREAK = 0.03;
+const ARMS = 3;
+/** Numbers that a particle's orbit takes. */
+const ORBIT = 5;
+
+const sines = Float32Array.from({ length: TURN }, (_, i) => Math.sin((2 * Math.PI * i) / TURN));
+const sine = (angle) => sines[angle & (TURN - 1)];
+const cosine = (angle) => sines[(angle + TURN / 4) & (TURN - 1)];
+
+export class Scene {
+  /** @param {number} most particles */
+  constructor(most) {
+    /* It lives as long as the page does: nothing for an arena. */
+    this.orbits = makeOrbits(most);
+    /** Of the last frame: how many particles are seen, and their vertices, in the storage. */
+    this.seen = 0;
+    this.vertices = new Float32Array(0);
+  }
+
+  /**
+   * @param {import('./storage.js').PlainStorage | import('./storage.js').ArenaStorage} storage
+   * @param {number} count particles
+   * @param {number} step number of the frame
+   * @param {number} aspect width of the picture by its height
+   */
+  frame(storage, count, step, aspect) {
+    storage.begin();
+    /* A view that went stale reads undefined, which engines are slow at for good: nothing is read
+       or written before it is known that none is. */
+    while (!this.build(storage, count, step, aspect)) storage.again();
+  }
+
+  /** @returns {boolean} whether it was built; else the memory grew on the way */
+  build(storage, count, step, aspect) {
+    const positions = storage.float32(2 * count);
+    const items = storage.uint32(count);
+    const keys = storage.uint32(count);
+    if (storage.grew()) return false;
+    const seen = project(this.orbits, count, step, aspect, positions, items, keys);
+
+    const mark = storage.mark();
+    const otherKeys = storage.uint32(seen, count);
+    const otherItems = storage.uint32(seen, count);
+    const counts = storage.uint32(COUNTS);
+    if (storage.grew()) return false;
+    sort(keys, items, otherKeys, otherItems, counts, seen);
+    storage.release(mark);
+
+    const vertices = storage.float32(VERTEX_FLOATS * seen, VERTEX_FLOATS * count);
+    if (storage.grew()) return false;
+    build(this.orbits, positions, storage.carried, items, keys, seen, vertices);
+    storage.carry(positions);
+    this.seen = seen;
+    this.vertices = vertices;
+    return true;
+  }
+
+  /** A number that changes with any bit of the vertices of the last frame. */
+  checksum() {
+    const { buffer, byteOffset } = this.vertices;
+    const words = new Uint32Array(buffer, byteOffset, VERTEX_FLOATS * this.seen);
+    let sum = 0x811c9dc5;
+    for (let i = 0; i < words.length; i++) sum = Math.imul(sum ^ words[i], 0x01000193);
+    return sum >>> 0;
+  }
+}
+
+/** Orbits in a flat disc: angle, radius, height, phase of its wobble, colour. */
+function makeOrbits(count) {
+  const random = seeded(1990);
+  const bell = () => random() + random() + random() - 1.5;
+  const orbits = new Float32Array(ORBIT * count);
+  for (let at = 0; at < orbits.length; at += ORBIT) {
+    const isCore = random() < 0.22;
+    const radius = isCore ? 0.3 * random() ** 1.6 : 0.08 + 1.1 * Math.sqrt(random()) ** 1.3;
+    const arm = Math.floor(ARMS * random()) / ARMS;
+    const spread = isCore ? random() : arm + 0.42 * Math.log(radius + 0.1) + 0.07 * bell();
+    const thickness = isCore ? 0.16 * (1 - radius / 0.3) + 0.03 : 0.035;
+    orbits[at] = spread * TURN;
+    orbits[at + 1] = radius;
+    orbits[at + 2] = bell() * thickness;
+    orbits[at + 3] = random() * TURN;
+    orbits[at + 4] = Math.min(1, Math.max(0, radius * 0.8 + 0.12 * bell()));
+  }
+  return orbits;
+}
+
+/**
+ * Moves the particles, writes where each is on the screen, and lists those in the picture.
+ *
+ * @returns {number} how many are
+ */
+function project(orbits, count, step, aspect, positions, items, keys) {
+  const yaw = step * 9;
+  const sinYaw = sine(yaw);
+  const cosYaw = cosine(yaw);
+  const pitch = TURN / 12 + (TURN / 40) * sine(step * 11);
+  const sinPitch = sine(pitch);
+  const cosPitch = cosine(pitch);
+  const distance = 1.02 + 0.12 * sine(step * 7 + TURN / 2);
+  const scaleX = ZOOM / aspect;
+
+  let seen = 0;
+  for (let i = 0, at = 0; i < count; i++, at += ORBIT) {
+    const phase = orbits[at + 3] + step * 40;
+    const radius = orbits[at + 1] * (1 + 0.05 * cosine(phase));
+    const angle = orbits[at] + 90 * sine(phase);
+    const x = radius * cosine(angle);
+    const z = radius * sine(angle);
+    const y = orbits[at + 2] * cosine(phase >> 1);
+
+    const across = x * cosYaw - z * sinYaw;
+    const away = x * sinYaw + z * cosYaw;
+    const depth = distance + away * cosPitch - y * sinPitch;
+    const screenX = (across * scaleX) / depth;
+    const screenY = ((y * cosPitch + away * sinPitch) * ZOOM) / depth;
+    positions[2 * i] = screenX;
+    positions[2 * i + 1] = screenY;
+
+    if (depth > NEAR && depth < FAR && Math.abs(screenX) < EDGE && Math.abs(screenY) < EDGE) {
+      items[seen] = i;
+      keys[seen++] = (FAR - depth) * KEYS_A_UNIT;
+    }
+  }
+  return seen;
+}
+
+/** A vertex for each particle of the list; its streak goes to where it was a frame ago. */
+function build(orbits, positions, before, items, keys, seen, vertices) {
+  const known = before.length / 2;
+  for (let k = 0, at = 0; k < seen; k++, at += VERTEX_FLOATS) {
+    const i = items[k];
+    const x = positions[2 * i];
+    const y = positions[2 * i + 1];
+    const isKnown = i < known;
+    vertices[at] = x;
+    vertices[at + 1] = y;
+    vertices[at + 2] = 1 / (FAR - keys[k] / KEYS_A_UNIT);
+    vertices[at + 3] = isKnown ? streak(x - before[2 * i]) : 0;
+    vertices[at + 4] = isKnown ? streak(y - before[2 * i + 1]) : 0;
+    vertices[at + 5] = orbits[ORBIT * i + 4];
+  }
+}
+
+/** Where a particle came from behind the camera, its way was no line. */
+function streak(way) {
+  return Math.max(-LONGEST_STREAK, Math.min(LONGEST_STREAK, way));
+}
+
+/** Mulberry32: numbers from 0 to 1, the same for the same seed. */
+function seeded(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let bits = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
