@@ -10,9 +10,9 @@ import { offerTheme } from './theme.js';
 const MIB = 2 ** 20;
 const MOST_PARTICLES = 500_000;
 /** Frames that a mode has before it is the other one's turn. */
-const TURN = 150;
+const TURN = 100;
 /** Frames after a switch that are not counted: caches and compilers get used to it. */
-const WARM_UP = 30;
+const WARM_UP = 20;
 /** How often numbers are shown, in ms: often enough to follow, seldom enough to read. */
 const SHOW_EVERY = 250;
 /** Growths that are listed. */
@@ -237,7 +237,7 @@ function showTable(summaries) {
       median: milliseconds(summary.median),
       p95: milliseconds(summary.p95),
       p99: milliseconds(summary.p99),
-      long: summary.long ? `${summary.long} × +${milliseconds(summary.pause)}` : '0',
+      long: summary.long ? `${summary.long}, +${milliseconds(summary.pause)}` : '0',
       made: integer.format(made),
       garbage: bytes(garbage),
     };

@@ -15,13 +15,13 @@ const vec3 RIM = vec3(0.55, 0.32, 0.95);
 void main() {
   vec2 way = look.xy * pixels * 0.5;
   float length = min(length(way), 12.0);
-  float size = clamp(pixels.y * 0.0026 * place.z, 1.2, 18.0);
+  float size = clamp(pixels.y * 0.0028 * place.z, 1.4, 18.0);
   gl_Position = vec4(place.xy, 0.0, 1.0);
   gl_PointSize = size + length;
   streak = vec3(length > 0.5 ? normalize(way) : vec2(1.0, 0.0), size / (size + length));
   vec3 colour = look.z < 0.35 ? mix(CORE, ARM, look.z / 0.35) : mix(ARM, RIM, (look.z - 0.35) / 0.65);
-  float near = clamp(place.z * 0.55, 0.25, 1.0);
-  tint = vec4(colour * (0.55 + 0.45 * near), 0.5 * near);
+  float near = clamp(place.z * 0.7, 0.3, 1.0);
+  tint = vec4(colour * (0.55 + 0.45 * near), 0.75 * near);
 }`;
 
 const FRAGMENT_SHADER = `#version 300 es

@@ -17,7 +17,7 @@ const FAR = 4;
 const KEYS_A_UNIT = MOST_KEY / (FAR - NEAR);
 /** What lies beyond the edge of the picture by this much may still reach into it. */
 const EDGE = 1.03;
-const ZOOM = 1.5;
+const ZOOM = 1.75;
 const LONGEST_STREAK = 0.03;
 const ARMS = 3;
 /** Numbers that a particle's orbit takes. */
@@ -58,6 +58,9 @@ export class Scene {
     if (storage.grew()) return false;
     const seen = project(this.orbits, count, step, aspect, positions, items, keys);
 
+    const vertices = storage.float32(VERTEX_FLOATS * seen, VERTEX_FLOATS * count);
+    /* The scratch comes last: what is allocated after a release takes the places of its views in
+       the arena's cache, and both would be made anew each time. */
     const mark = storage.mark();
     const otherKeys = storage.uint32(seen, count);
     const otherItems = storage.uint32(seen, count);
@@ -65,9 +68,6 @@ export class Scene {
     if (storage.grew()) return false;
     sort(keys, items, otherKeys, otherItems, counts, seen);
     storage.release(mark);
-
-    const vertices = storage.float32(VERTEX_FLOATS * seen, VERTEX_FLOATS * count);
-    if (storage.grew()) return false;
     build(this.orbits, positions, storage.carried, items, keys, seen, vertices);
     storage.carry(positions);
     this.seen = seen;
@@ -95,7 +95,7 @@ function makeOrbits(count) {
     const radius = isCore ? 0.3 * random() ** 1.6 : 0.08 + 1.1 * Math.sqrt(random()) ** 1.3;
     const arm = Math.floor(ARMS * random()) / ARMS;
     const spread = isCore ? random() : arm + 0.42 * Math.log(radius + 0.1) + 0.07 * bell();
-    const thickness = isCore ? 0.16 * (1 - radius / 0.3) + 0.03 : 0.035;
+    const thickness = isCore ? 0.5 * radius : 0.035;
     orbits[at] = spread * TURN;
     orbits[at + 1] = radius;
     orbits[at + 2] = bell() * thickness;
