@@ -1,0 +1,48 @@
+/**
+ * Runs test files in the page, and tells the server of each result as it comes: what ran before a
+ * crash is known then. The query has `file`, any number of them, and `grep`.
+ */
+const query = new URLSearchParams(location.search);
+const socket = new WebSocket(`ws://${location.host}/results`);
+const send = (message) => socket.send(JSON.stringify(message));
+
+/* What Node.js has with --expose-gc. */
+const { TestUtils } = globalThis;
+globalThis.gc ??= TestUtils && (() => TestUtils.gc());
+
+const { mocha } = globalThis;
+mocha.setup({ ui: 'bdd', timeout: 20_000, reporter, grep: query.get('grep') ?? undefined });
+
+socket.addEventListener('open', async () => {
+  try {
+    afterEach(collect);
+    for (const file of query.getAll('file')) await import(`/${file}`);
+    mocha.run();
+  } catch (error) {
+    send({ event: 'fail', title: 'loading', error: describeError(error) });
+  }
+});
+
+/* Memories are address space, of which a page has little: those of the test before go first. */
+async function collect() {
+  await globalThis.gc?.();
+}
+
+function reporter(runner) {
+  runner.on('pass', (test) => send({ event: 'pass', ...describeTest(test) }));
+  runner.on('pending', (test) => send({ event: 'pending', ...describeTest(test) }));
+  runner.on('fail', (test, error) =>
+    send({ event: 'fail', ...describeTest(test), error: describeError(error) }),
+  );
+  runner.on('end', () => send({ event: 'end' }));
+}
+
+/* A test may leave in `ctx.outcome` what the engine made of what it was given. */
+function describeTest(test) {
+  return { title: test.fullTitle(), duration: test.duration, outcome: test.outcome };
+}
+
+function describeError(error) {
+  const { message, stack = '' } = Object(error);
+  return stack.includes(message) ? stack : `${message ?? error}\n${stack}`;
+}
