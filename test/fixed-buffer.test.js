@@ -522,7 +522,7 @@ describe('a fixed buffer that is refused', () => {
     const memory = newMemory({ reserve: PAGE, maximum: PAGE });
     newBuffer({ memory, size: 10 }).dispose();
     const before = memory.stats();
-    for (const size of [PAGE, MIB, 2 ** 32 - 1, 2 ** 32 - 100]) {
+    for (const size of [2 ** 32 - 1, 2 ** 32 - 100, MIB, PAGE]) {
       const error = throwsOutOfMemory(() => new FixedBuffer({ memory, size, label: 'big' }));
       assert.match(
         error.message,

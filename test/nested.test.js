@@ -254,12 +254,23 @@ for (const [ground, make] of Object.entries(PARENTS)) {
       assert.equal(again.base, base, 'its bytes were given back');
     });
 
+    it('gives back on trim what it does not use of a chunk', () => {
+      const on = make(newMemory());
+      const arena = newArena({ on, capacity: 10_000 });
+      fill(arena.memory, arena.alloc(100), 100, 2);
+      arena.trim(500);
+      if (!on.stride) assert.ok(arena.capacity >= 500 && arena.capacity < 600);
+      arena.trim();
+      if (!on.stride) assert.ok(arena.capacity >= 100 && arena.capacity < 200);
+      assertFilled(arena.memory, arena.base, 100, 2);
+    });
+
     it('that has no room for its capacity is not made', () => {
       const on = make(newMemory({ reserve: 40 * PAGE, maximum: 40 * PAGE }));
       newArena({ on }).free();
       const before = on.memory.stats();
       const children = on._children.size;
-      for (const capacity of [8 * MIB, 2 ** 31, 2 ** 32 - 1]) {
+      for (const capacity of [2 ** 32 - 1, 2 ** 31, 8 * MIB]) {
         const error = throwsOutOfMemory(() => new Arena({ on, capacity }));
         assert.match(error.message, new RegExp(`no ${capacity} bytes; refused by what it is on$`));
       }
@@ -938,6 +949,17 @@ describe('a memory without room for what they all share', () => {
     arena.free();
     assert.ok(newArena({ on: spare }).alloc(100));
     keep(new Heap({ memory })).alloc(100);
+  });
+});
+
+describe('an arena on what is nearly full', () => {
+  it('takes what there is where that is less than it would like', () => {
+    const buffer = keep(new FixedBuffer({ memory: newMemory(), size: 500 }));
+    const arena = newArena({ on: buffer });
+    let bytes = 0;
+    while (arena.tryAlloc(8)) bytes += 8;
+    assert.ok(bytes >= 460, `${bytes} bytes`);
+    assert.match(throwsOutOfMemory(() => arena.alloc(8)).message, /refused by what it is on$/);
   });
 });
 
