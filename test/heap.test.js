@@ -566,6 +566,7 @@ describe('heap.reset', () => {
     const [block] = take(heap, [4000]);
     assert.ok(block < a);
     heap.memory.u8.set(header, a - 8);
+    assert.equal(heap.owns(a), false);
     throwsBounds(() => heap.free(a));
     heap.check();
   });

@@ -280,6 +280,8 @@ for (const [ground, make] of Object.entries(PARENTS)) {
 
     it('says that what it is on refused', () => {
       const arena = nested({}, newMemory({ reserve: 40 * PAGE, maximum: 40 * PAGE }));
+      const most = throwsOutOfMemory(() => arena.alloc(2 ** 32 - 1));
+      assert.match(most.message, /which uses 0; refused by what it is on$/);
       arena.alloc(100);
       leaves(arena, () => {
         for (const size of [8 * MIB, 2 ** 31, 2 ** 32 - 1000]) {
