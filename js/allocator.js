@@ -198,7 +198,8 @@ export class Allocator {
   }
 
   /**
-   * A view on a block, or on a part of one: the way to it, also again after a growth.
+   * A view on a block: the way to it, also again after a growth. In a heap it begins where the block
+   * does; elsewhere anywhere in it.
    *
    * @template {ArrayBufferView} T
    * @param {import('./arena.js').ViewType<T>} Type a typed array's constructor, or DataView
@@ -458,8 +459,8 @@ function nest(memory, arena, label, capacity, limit, zero, on) {
 
 setNest(nest);
 
-/** @type {Map<object, object>} prototypes of arenas in trees, by those that they had before */
-const prototypes = new Map();
+/** @type {WeakMap<object, object>} prototypes of arenas in trees, by those that they had before */
+const prototypes = new WeakMap();
 
 /**
  * Gives an arena that has a parent, or children, the methods that care for them. They are not in
