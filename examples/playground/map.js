@@ -13,6 +13,9 @@ const LABEL_BELOW = 104;
 /** What lies between two blocks of a chunk at most: padding. */
 const MOST_PADDING = 16;
 const ARENAS = ['first', 'second'];
+/** How strong an arena's colour is where it has only room, and where it has given blocks back. */
+const ROOM = 0.22;
+const RELEASED = 0.5;
 
 export class MemoryMap {
   /** @param {HTMLCanvasElement} canvas */
@@ -75,10 +78,14 @@ export class MemoryMap {
     const { arena, marked, scratch } = ring;
     for (const { start, end, blocks } of chunksOf(ring)) {
       this.fill(start, end, colour('panel'));
-      context.globalAlpha = 0.22;
+      context.globalAlpha = ROOM;
       this.fill(start, end, tint);
       context.globalAlpha = 1;
-      for (const block of blocks) this.fill(block.start, block.end, tint, 1);
+      for (const block of blocks) {
+        context.globalAlpha = block.start < arena.base + arena.used ? 1 : RELEASED;
+        this.fill(block.start, block.end, tint, 1);
+      }
+      context.globalAlpha = 1;
       context.strokeStyle = tint;
       this.outline(start, end);
     }

@@ -21,7 +21,7 @@ const ZOOM = 1.75;
 const LONGEST_STREAK = 0.03;
 const ARMS = 3;
 /** Numbers that a particle's orbit takes. */
-const ORBIT = 5;
+const ORBIT = 4;
 
 const sines = Float32Array.from({ length: TURN }, (_, i) => Math.sin((2 * Math.PI * i) / TURN));
 const sine = (angle) => sines[angle & (TURN - 1)];
@@ -31,7 +31,10 @@ export class Scene {
   /** @param {number} most particles */
   constructor(most) {
     /* It lives as long as the page does: nothing for an arena. */
-    this.orbits = makeOrbits(most);
+    this.orbits = new Float32Array(ORBIT * most);
+    /* Apart, because they are read in the order of depth: what is small stays in the cache. */
+    this.colours = new Float32Array(most);
+    makeGalaxy(this.orbits, this.colours);
     /** Of the last frame: how many particles are seen, and their vertices, in the storage. */
     this.seen = 0;
     this.vertices = new Float32Array(0);
@@ -68,7 +71,7 @@ export class Scene {
     if (storage.grew()) return false;
     sort(keys, items, otherKeys, otherItems, counts, seen);
     storage.release(mark);
-    build(this.orbits, positions, storage.carried, items, keys, seen, vertices);
+    build(this.colours, positions, storage.carried, items, keys, seen, vertices);
     storage.carry(positions);
     this.seen = seen;
     this.vertices = vertices;
@@ -85,24 +88,22 @@ export class Scene {
   }
 }
 
-/** Orbits in a flat disc: angle, radius, height, phase of its wobble, colour. */
-function makeOrbits(count) {
+/** Places in a flat disc, x, z and y, around each of which a particle wobbles; phase. */
+function makeGalaxy(orbits, colours) {
   const random = seeded(1990);
   const bell = () => random() + random() + random() - 1.5;
-  const orbits = new Float32Array(ORBIT * count);
-  for (let at = 0; at < orbits.length; at += ORBIT) {
+  for (let i = 0, at = 0; i < colours.length; i++, at += ORBIT) {
     const isCore = random() < 0.22;
     const radius = isCore ? 0.3 * random() ** 1.6 : 0.08 + 1.1 * Math.sqrt(random()) ** 1.3;
     const arm = Math.floor(ARMS * random()) / ARMS;
     const spread = isCore ? random() : arm + 0.42 * Math.log(radius + 0.1) + 0.07 * bell();
     const thickness = isCore ? 0.5 * radius : 0.035;
-    orbits[at] = spread * TURN;
-    orbits[at + 1] = radius;
+    orbits[at] = radius * Math.cos(2 * Math.PI * spread);
+    orbits[at + 1] = radius * Math.sin(2 * Math.PI * spread);
     orbits[at + 2] = bell() * thickness;
     orbits[at + 3] = random() * TURN;
-    orbits[at + 4] = Math.min(1, Math.max(0, radius * 0.8 + 0.12 * bell()));
+    colours[i] = Math.min(1, Math.max(0, radius * 0.8 + 0.12 * bell()));
   }
-  return orbits;
 }
 
 /**
@@ -123,11 +124,12 @@ function project(orbits, count, step, aspect, positions, items, keys) {
   let seen = 0;
   for (let i = 0, at = 0; i < count; i++, at += ORBIT) {
     const phase = orbits[at + 3] + step * 40;
-    const radius = orbits[at + 1] * (1 + 0.05 * cosine(phase));
-    const angle = orbits[at] + 90 * sine(phase);
-    const x = radius * cosine(angle);
-    const z = radius * sine(angle);
-    const y = orbits[at + 2] * cosine(phase >> 1);
+    const outwards = cosine(phase);
+    const scale = 1 + 0.05 * outwards;
+    const turn = 0.035 * sine(phase);
+    const x = orbits[at] * scale - orbits[at + 1] * turn;
+    const z = orbits[at + 1] * scale + orbits[at] * turn;
+    const y = orbits[at + 2] * outwards;
 
     const across = x * cosYaw - z * sinYaw;
     const away = x * sinYaw + z * cosYaw;
@@ -146,7 +148,7 @@ function project(orbits, count, step, aspect, positions, items, keys) {
 }
 
 /** A vertex for each particle of the list; its streak goes to where it was a frame ago. */
-function build(orbits, positions, before, items, keys, seen, vertices) {
+function build(colours, positions, before, items, keys, seen, vertices) {
   const known = before.length / 2;
   for (let k = 0, at = 0; k < seen; k++, at += VERTEX_FLOATS) {
     const i = items[k];
@@ -158,7 +160,7 @@ function build(orbits, positions, before, items, keys, seen, vertices) {
     vertices[at + 2] = 1 / (FAR - keys[k] / KEYS_A_UNIT);
     vertices[at + 3] = isKnown ? streak(x - before[2 * i]) : 0;
     vertices[at + 4] = isKnown ? streak(y - before[2 * i + 1]) : 0;
-    vertices[at + 5] = orbits[ORBIT * i + 4];
+    vertices[at + 5] = colours[i];
   }
 }
 
