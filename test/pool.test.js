@@ -84,8 +84,8 @@ for (const [ground, make] of Object.entries(GROUNDS)) {
 
 describe('a pool', () => {
   it('has strides of its size, rounded up to alignment and words', () => {
+    const memory = newMemory();
     for (let size = 1; size <= 200; size++) {
-      const memory = newMemory();
       for (const align of ALIGNMENTS.slice(0, size % 20 ? 8 : 17)) {
         const pool = new Pool({ memory, size, align, capacity: 3 });
         const stride = up(size, Math.max(4, align));
