@@ -7,6 +7,8 @@
  *   npm run bench -- --runtime PATH          in another runtime: `bun`, `deno run -A --no-lock`
  *   npm run bench -- --save                  keeps them in bench/results.json and bench/README.md
  */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { rows, rowsNamed } from './rows.js';
 import { run } from './run.js';
@@ -28,15 +30,27 @@ if (!chosen.length) {
   process.exit(1);
 }
 
+const script = fileURLToPath(new URL('subject.js', import.meta.url));
+const [runtime, ...runtimeArgs] = values.runtime.split(' ');
+
 let result;
 try {
-  result = run(chosen, values.runtime.split(' '), progress);
+  result = await run(chosen, measure, progress);
 } catch (error) {
   console.error(error.message);
   process.exit(1);
 }
 if (values.save) await save(result);
 console.log(values.json ? JSON.stringify(result, null, 2) : textTable(result));
+
+/**
+ * Each run is a process of its own, because what one subject teaches an engine's optimiser would
+ * change the next one's figure. Where it fails, the error has what it wrote to stderr.
+ */
+function measure(subject) {
+  const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] };
+  return JSON.parse(execFileSync(runtime, [...runtimeArgs, script, subject], options));
+}
 
 /** One line that is overwritten, where there is a terminal to overwrite it. */
 function progress(text) {

@@ -1,20 +1,16 @@
-import { execFileSync } from 'node:child_process';
 import { availableParallelism, loadavg } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { rounds } from './rows.js';
-
-const script = fileURLToPath(new URL('subject.js', import.meta.url));
 
 /**
  * Runs the subjects of the rows in rounds, A B C A B C …, so that a machine that slows down or is
- * busy for a while hits all of them; each run is a process of its own, because what one subject
- * teaches an engine's optimiser would change the next one's figure.
+ * busy for a while hits all of them.
  *
  * @param {import('./rows.js').Row[]} rows
- * @param {string[]} command the runtime and its arguments
+ * @param {(subject: string) => object | Promise<object>} measure runs one: `value` and `unit`, and
+ *   the `engine` and `runtime` that it ran in
  * @param {(done: string) => void} progress
  */
-export function run(rows, [runtime, ...args], progress) {
+export async function run(rows, measure, progress) {
   const subjects = [...new Set(rows.flatMap(({ ours, peer }) => [ours, peer]))].filter(Boolean);
   const measured = new Map(subjects.map((subject) => [subject, []]));
   const most = Math.max(...subjects.map(rounds));
@@ -22,7 +18,7 @@ export function run(rows, [runtime, ...args], progress) {
   for (let round = 0; round < most; round++) {
     for (const subject of subjects.filter((subject) => round < rounds(subject))) {
       progress(`round ${round + 1} of ${most}: ${subject}`);
-      const { value, unit, ...rest } = JSON.parse(output(runtime, [...args, script, subject]));
+      const { value, unit, ...rest } = await measure(subject);
       measured.get(subject).push({ value, unit });
       host = rest;
     }
@@ -32,11 +28,6 @@ export function run(rows, [runtime, ...args], progress) {
   const load = Number((loadavg()[0] / availableParallelism()).toFixed(1));
   const results = rows.map((row) => ({ ...evaluate(row, measured, host.engine), load }));
   return { ...host, date, rows: results };
-}
-
-/** What it prints; where it fails, the error has what it wrote to stderr. */
-function output(file, args) {
-  return execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 function evaluate({ name, what, against, ours, peer, atLeast, atMost, below }, measured, engine) {
