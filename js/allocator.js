@@ -284,8 +284,8 @@ export function checkOpen(allocator) {
  */
 export function checkBlock(allocator, ptr, size) {
   checkOffset(ptr);
+  settle(allocator.memory); // first, because onGrow may dispose of it
   checkOpen(allocator);
-  settle(allocator.memory);
   if (holds(allocator, ptr, size)) return;
   throw outOfBounds(`no block of ${nameOf(allocator)} has ${size} bytes at ${ptr}`);
 }

@@ -238,8 +238,8 @@ function allocSlow(pool) {
  * @param {number} ptr
  */
 function freeSlow(pool, ptr) {
+  settle(pool.memory); // first, because onGrow may dispose of it
   checkOpen(pool);
-  settle(pool.memory);
   if (ptr >>> 0 === ptr && pool._core.pool_free(pool._address, ptr)) return;
   throw outOfBounds(`no live object of ${nameOf(pool)} is at ${ptr}`);
 }

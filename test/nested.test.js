@@ -933,6 +933,39 @@ describe('onGrow that frees what is being built on', () => {
   });
 });
 
+describe('onGrow that frees what is asked', () => {
+  /** The allocator is disposed of where the next call hears that an outsider grew the memory. */
+  function disposedOnGrow(make) {
+    let allocator;
+    const memory = newMemory({ onGrow: () => allocator.dispose() });
+    allocator = make(memory);
+    newArena({ memory });
+    return [allocator, () => OUTSIDE["another module's memory.grow"](memory, 1)];
+  }
+
+  it('is heard of before a pool looks for an object', () => {
+    for (const ask of [
+      (pool, ptr) => pool.free(ptr + 4),
+      (pool, ptr) => pool.view(Uint8Array, ptr, 1),
+    ]) {
+      const [pool, grow] = disposedOnGrow((memory) => keep(new Pool({ memory, size: 16 })));
+      keep(new Heap({ memory: pool.memory })).alloc(10);
+      const ptr = pool.alloc();
+      grow();
+      throwsFreed(() => ask(pool, ptr));
+    }
+  });
+
+  it('is heard of before a fixed buffer moves its cursor', () => {
+    const [buffer, grow] = disposedOnGrow((memory) => keep(new FixedBuffer({ memory, size: 16 })));
+    const arena = newArena({ memory: buffer.memory });
+    arena.free();
+    grow();
+    throwsFreed(() => buffer.free(0, 0));
+    throwsFreed(() => arena.alloc(0));
+  });
+});
+
 describe('a memory without room for what they all share', () => {
   it('has no allocator, and no arena on another one, until there is room', () => {
     const memory = newMemory({ reserve: PAGE, maximum: PAGE });
