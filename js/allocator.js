@@ -173,11 +173,11 @@ export class Allocator {
     this._address = address;
     const backing = on ? allocatorOf(on) : attachment.allocator;
     const allocator = address && /** @type {any} */ (this)._open(backing, options);
-    settle(memory);
-    if (!allocator || (on && isGone(on))) {
+    if (!allocator) {
       returnHeader(this);
-      if (on) checkParent(on, memory);
-      throw outOfMemory(`room for ${nameOf(this)}`, address ? limitOf(this) : refusal(memory));
+      const limit = address ? limitOf(this) : refusal(memory);
+      settle(memory);
+      throw outOfMemory(`room for ${nameOf(this)}`, limit);
     }
     /** @internal address of it as an allocator */
     this._allocator = allocator >>> 0;
@@ -185,6 +185,9 @@ export class Allocator {
     memory._arenas++;
     leaks ??= globalThis.FinalizationRegistry && new FinalizationRegistry(countLeak);
     leaks?.register(this, { memory: new WeakRef(memory), label }, this);
+    /* Not before it goes with its parent: onGrow may reset or free that. */
+    settle(memory);
+    checkOpen(this);
   }
 
   /**
@@ -440,20 +443,22 @@ const FORGOTTEN = /** @type {any} */ ({ free() {} });
 function nest(memory, arena, label, capacity, limit, zero, on) {
   checkParent(on, memory);
   const { core } = attach(memory);
-  const backing = allocatorOf(on);
   const header = open(memory, arena, label, 0, limit, zero);
-  const done = core.open(header, capacity, limit, +zero, backing);
-  arena._core = core;
-  settle(memory);
-  if (!done || isGone(on)) {
-    arena._core = FORGOTTEN;
+  const done = !isGone(on) && core.open(header, capacity, limit, +zero, allocatorOf(on));
+  arena._core = done ? core : FORGOTTEN;
+  if (!done) {
     close(memory, arena, header);
+    settle(memory);
     checkParent(on, memory);
     throw outOfMemory(`${capacity} bytes`, 'what it is on');
   }
+  arena._header = header / 4;
   joinTree(arena);
   arena._parent = on;
   adopt(on, arena);
+  /* Not before it goes with its parent: onGrow may reset or free that. */
+  settle(memory);
+  checkArena(arena);
   return header;
 }
 

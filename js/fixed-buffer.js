@@ -179,7 +179,8 @@ export class FixedBuffer extends Allocator {
    * @param {number} since
    */
   _isBehind(arena, since) {
-    return this.size && this._core.holds(arena, since, this._bytes, this.size);
+    const size = word(this, LIMIT) - word(this, START);
+    return size && this._core.holds(arena, since, this._bytes, size);
   }
 
   /** @internal */

@@ -892,6 +892,42 @@ describe('onGrow that frees what is being built on', () => {
     'fixed buffer': (on) => new FixedBuffer({ on, size: 2 * PAGE }),
   };
   for (const [name, make] of Object.entries(build)) {
+    for (const [what, giveBack] of [
+      ['reset', (arena) => arena.reset()],
+      ['release', (arena, mark) => arena.release(mark)],
+    ]) {
+      it(`leaves no ${name} behind a ${what}`, () => {
+        let giving = () => {};
+        const memory = newMemory({ reserve: PAGE, onGrow: () => giving() });
+        const parent = newArena({ memory });
+        parent.alloc(10);
+        const mark = parent.mark();
+        giving = () => giveBack(parent, mark);
+        const { arenas } = memory.stats();
+        throwsFreed(() => make(parent));
+        assert.ok(memory.generation > 0, 'it has grown');
+        assert.equal(memory.stats().arenas, arenas);
+      });
+    }
+  }
+
+  it('leaves no arena in the bytes of a fixed buffer that an outsider made it free', () => {
+    let giving = () => {};
+    const memory = newMemory({ onGrow: () => giving() });
+    const buffer = keep(new FixedBuffer({ memory, size: 1000 }));
+    const bytes = buffer.alloc(0, 1);
+    const neighbours = [];
+    giving = () => {
+      buffer.dispose();
+      neighbours.push(newArena({ memory, capacity: 2000 }));
+      fill(memory, neighbours[0].alloc(2000), 2000, 7);
+    };
+    OUTSIDE["another module's memory.grow"](memory, 1);
+    throwsFreed(() => new Arena({ on: buffer, capacity: 100 }));
+    assert.equal(neighbours[0].base, bytes, 'it is where the buffer was');
+    assertFilled(memory, bytes, 2000, 7);
+  });
+  for (const [name, make] of Object.entries(build)) {
     for (const [ground, makeParent] of [
       ['arena', (memory) => new Arena({ memory })],
       ['heap', (memory) => new Heap({ memory })],
