@@ -510,6 +510,7 @@ function treeMethods(base) {
 
     /** @param {[number, ...any]} args */
     promote(...args) {
+      settle(/** @type {any} */ (this).memory); // first, because onGrow may put children here
       const lost = lostBy(this, args[0]);
       const kept = super.promote(...args);
       lost.forEach(forget);

@@ -992,6 +992,20 @@ describe('onGrow that frees what is asked', () => {
     }
   });
 
+  it('is heard of before a promotion looks for children, and gets new ones', () => {
+    let growing = () => {};
+    const memory = newMemory({ onGrow: () => growing() });
+    const arena = newArena({ memory });
+    keep(new Heap({ on: arena }));
+    const mark = arena.mark();
+    const ptr = arena.alloc(100);
+    let late;
+    growing = () => (late = CHILDREN['fixed buffer'](arena));
+    OUTSIDE["another module's memory.grow"](memory, 1);
+    arena.promote(mark, ptr, 10);
+    assertGone(late, 'the buffer');
+  });
+
   it('is heard of before a fixed buffer moves its cursor', () => {
     const [buffer, grow] = disposedOnGrow((memory) => keep(new FixedBuffer({ memory, size: 16 })));
     const arena = newArena({ memory: buffer.memory });
