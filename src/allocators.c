@@ -194,8 +194,14 @@ void EXPORT(pool_close)(struct pool *pool) {
 
 /* Heaps. */
 
+/*
+ * The header may be that of a heap before, whose blocks are to be told from this one's. The key
+ * goes on from there, and by one more, so that it is none that another header begins with.
+ */
 struct allocator *EXPORT(heap_open)(struct heap *heap, struct allocator *on) {
+  size_t key = heap->key;
   heap_init(heap, on);
+  heap->key += key + 1;
   return heap_allocator(heap);
 }
 

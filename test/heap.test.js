@@ -572,6 +572,29 @@ describe('heap.reset', () => {
   });
 });
 
+describe('a heap in the place of one that was disposed of', () => {
+  for (const [name, dispose] of [
+    ['before its parent', (heap) => heap.dispose()],
+    ['with its parent', () => {}],
+  ]) {
+    it(`${name} refuses the blocks of that one, whatever is left of them`, () => {
+      const memory = newMemory();
+      const parent = newArena({ memory });
+      const old = newHeap({ on: parent });
+      const stale = take(old, [100, 100, 100]);
+      const header = old._address;
+      dispose(old);
+      parent.free();
+      const heap = newHeap({ memory });
+      assert.equal(heap._address, header);
+      const [block] = take(heap, [16]);
+      assert.ok(block <= stale[0], 'it is where the old one was');
+      for (const ptr of stale.slice(1)) throwsBounds(() => heap.free(ptr));
+      heap.check();
+    });
+  }
+});
+
 describe('a heap in a memory', () => {
   it('gives regions back as they become empty', () => {
     const memory = newMemory();
