@@ -24,7 +24,7 @@ export function moduleBytes(text = TEXT) {
 }
 
 /** SHA-256 of CMakeLists.txt and src/. */
-export const INPUTS = '2d059a989a77d99bb53df60cdb63bd7d3b6104f575884d4169fe2cd2b73b854c';
+export const INPUTS = '263bc0e06df504cae326eb49225eb111d4c18dd037222933b99017a6bb3c86d7';
 
 /** What made it. */
 export const TOOLCHAIN = "emcc (Emscripten gcc/clang-like replacement + linker emulating GNU ld) 3.1.6 ()";
