@@ -1,5 +1,6 @@
 /**
- * Serves this folder's repository to browsers, on loopback and a free port: a secure context.
+ * Serves this folder's repository, or another folder, to browsers, on loopback and a free port: a
+ * secure context.
  *
  * `/modules/NAME` is what a bare import of NAME gives, bundled for browsers, of the packages that
  * are installed in the root or in tools/. `/echo` answers with what it is sent, by POST or through a
@@ -25,11 +26,12 @@ const TYPES = {
 /**
  * @param {Record<string, (socket: import('ws').WebSocket) => void>} [sockets] what else to do with
  *   WebSockets, by path
+ * @param {URL} [root] the folder; ends in a slash
  * @returns {Promise<{ url: string, close(): void }>} `url` ends in a slash
  */
-export async function serve(sockets = {}) {
+export async function serve(sockets = {}, root = ROOT) {
   const server = createServer((request, response) => {
-    answer(request, response).catch((error) => {
+    answer(request, response, root).catch((error) => {
       response.writeHead(500).end(String(error));
     });
   });
@@ -56,16 +58,17 @@ function echo(socket) {
 /**
  * @param {import('node:http').IncomingMessage} request
  * @param {import('node:http').ServerResponse} response
+ * @param {URL} root
  */
-async function answer(request, response) {
-  const { pathname } = new URL(request.url, ROOT);
+async function answer(request, response, root) {
+  const { pathname } = new URL(request.url, root);
   if (pathname === '/echo') {
     request.pipe(response);
   } else if (pathname.startsWith('/modules/')) {
     response.setHeader('content-type', TYPES['.js']);
     response.end(await bundle(pathname.slice('/modules/'.length)));
   } else {
-    const file = new URL(`.${pathname}`, ROOT);
+    const file = new URL(`.${pathname}`, root);
     const found = statSync(file, { throwIfNoEntry: false })?.isFile();
     response.setHeader('content-type', TYPES[extname(pathname)] ?? 'application/octet-stream');
     if (found) createReadStream(file).pipe(response);

@@ -1,0 +1,69 @@
+/** Writes docs/hosts.md: what the builds weigh, and where their pages ran. */
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { format } from 'prettier';
+
+const TARGET = fileURLToPath(new URL('../../docs/hosts.md', import.meta.url));
+
+/** The pages whose sizes are given. */
+const WEIGHED = ['arena', 'all'];
+
+/**
+ * Bytes of the scripts in a folder, as they are and compressed one by one.
+ *
+ * @param {string} folder
+ * @returns {number[]} raw, gzip, brotli
+ */
+export function weigh(folder) {
+  const scripts = readdirSync(folder, { recursive: true }).filter((path) => path.endsWith('.js'));
+  const contents = scripts.map((path) => readFileSync(join(folder, path)));
+  return [(text) => text, (text) => gzipSync(text, { level: 9 }), brotliCompressSync].map(
+    (compress) => contents.reduce((sum, text) => sum + compress(text).length, 0),
+  );
+}
+
+/**
+ * @param {string} version of the browser
+ * @param {string[]} lacks what the browser's AudioWorklet has not
+ * @param {{ name: string, version: string, needs: string, folder: string }[]} builds `folder`: where
+ *   the builds of the pages are, by their names
+ */
+export async function writeTable(version, lacks, builds) {
+  const rows = builds.map(({ name, version: its, needs, folder }) => {
+    const sizes = WEIGHED.flatMap((page) => weigh(join(folder, page)));
+    return [`${name} ${its}`, needs, ...sizes.map((size) => size.toLocaleString('en'))];
+  });
+  const text = `# Hosts
+
+\`npm run test:tools\` writes this page after all its tests of hosts have passed. The package is
+installed from its tarball into a project of its own; its production builds run in ${version}, as do
+the same scripts without a build, by \`<script type="module">\`. Nobody is told anything of WebAssembly,
+and nobody warns.
+
+Bytes of a page's JavaScript, wasm included:
+
+${row(['Bundler', 'needs', ...['`{ Arena }`', 'all'].flatMap((what) => [`${what}: raw`, 'gzip', 'brotli'])])}
+${row(['---', '---', ...Array(6).fill('--:')])}
+${rows.map(row).join('\n')}
+
+\`{ Arena }\` is a page that imports only that, \`all\` one that has frames, heap, pool, fixed buffer and
+tracking too: [tools/hosts/pages](../tools/hosts/pages). Vite's pages have its preload polyfill in
+them. Rollup minifies by \`@rollup/plugin-terser\`.
+
+Each build also runs
+
+- with \`import 'wasm-arena/allocators'\` alone, after which arenas stand on other arenas;
+- in a dedicated worker;
+- in an AudioWorklet, where two waves are mixed in an arena to the same samples as in a plain array.
+  It has no ${lacks.map((name) => `\`${name}\``).join(', ')}.
+
+With \`script-src 'self' 'wasm-unsafe-eval'\` as content security policy, page, worker and AudioWorklet
+work; without \`'wasm-unsafe-eval'\` the error is ERR_ARENA_UNSUPPORTED, which names it.
+`;
+  writeFileSync(TARGET, await format(text, { parser: 'markdown' }));
+}
+
+/** @param {string[]} cells */
+const row = (cells) => `| ${cells.join(' | ')} |`;
