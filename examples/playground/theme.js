@@ -3,6 +3,8 @@
 const KEY = 'theme';
 const root = document.documentElement;
 const preference = matchMedia('(prefers-color-scheme: dark)');
+/** Colours of the theme that is on: asking for one costs a look at all styles of the page. */
+const colours = new Map();
 
 /**
  * @param {HTMLButtonElement} button pressed while it is dark
@@ -10,6 +12,7 @@ const preference = matchMedia('(prefers-color-scheme: dark)');
  */
 export function offerTheme(button, onChange) {
   const show = () => {
+    colours.clear();
     button.ariaPressed = String(isDark());
     onChange();
   };
@@ -30,10 +33,12 @@ export function offerTheme(button, onChange) {
  * @param {string} name
  */
 export function colour(name) {
-  root.style.accentColor = `var(--${name})`;
-  const { accentColor } = getComputedStyle(root);
-  root.style.accentColor = '';
-  return accentColor;
+  if (!colours.has(name)) {
+    root.style.accentColor = `var(--${name})`;
+    colours.set(name, getComputedStyle(root).accentColor);
+    root.style.accentColor = '';
+  }
+  return colours.get(name);
 }
 
 function isDark() {

@@ -1,0 +1,67 @@
+/* global document, Image, requestAnimationFrame, scrollTo */
+/**
+ * Takes the pictures of the playground that stand in the README: `node tools/playground/images.js`
+ * writes docs/images/.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { serve } from '../../scripts/playground.js';
+import { open } from '../browsers/engines.js';
+
+const PICTURES = [
+  { name: 'playground-dark', width: 1280, height: 800, colorScheme: 'dark' },
+  { name: 'playground-light', width: 1280, height: 800, colorScheme: 'light' },
+  { name: 'playground-phone', width: 390, height: 844, colorScheme: 'light' },
+];
+const PARTICLES = '250000';
+/** Until the chart is full, and both modes had several turns. */
+const FRAMES = 480;
+const QUALITY = 0.82;
+
+const folder = new URL('../../docs/images/', import.meta.url);
+const server = await serve();
+const browser = await open('chromium');
+const { page } = browser;
+mkdirSync(folder, { recursive: true });
+
+for (const { name, width, height, colorScheme } of PICTURES) {
+  await page.setViewportSize({ width, height });
+  await page.emulateMedia({ colorScheme });
+  await page.goto(server.url);
+  await page.locator('#reserve').fill('3');
+  await page.locator('#particles').fill(PARTICLES);
+  await page.evaluate(runFrames, FRAMES);
+  await page.locator('#compare').click();
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.mouse.click(1, 1);
+  const bytes = await toWebp(await page.screenshot());
+  writeFileSync(new URL(`${name}.webp`, folder), bytes);
+  console.log(`docs/images/${name}.webp: ${bytes.length} bytes`);
+}
+await browser.close();
+server.close();
+
+/** Resolves when the page has had so many frames. */
+function runFrames(count) {
+  return new Promise((resolve) => {
+    const next = () => (count-- ? requestAnimationFrame(next) : resolve());
+    next();
+  });
+}
+
+/** The browser has an encoder. */
+async function toWebp(png) {
+  const url = await page.evaluate(
+    async ([base64, quality]) => {
+      const image = new Image();
+      image.src = `data:image/png;base64,${base64}`;
+      await image.decode();
+      const canvas = document.createElement('canvas');
+      canvas.width = image.width;
+      canvas.height = image.height;
+      canvas.getContext('2d').drawImage(image, 0, 0);
+      return canvas.toDataURL('image/webp', quality);
+    },
+    [png.toString('base64'), QUALITY],
+  );
+  return Buffer.from(url.split(',')[1], 'base64');
+}
