@@ -42,7 +42,7 @@ function reporter(runner) {
   runner.on('end', () => send({ event: 'end' }));
 }
 
-/* A test may leave in `ctx.outcome` what the engine made of what it was given. */
+/* A test may leave in `outcome` what the engine made of what it was given. */
 function describeTest(test) {
   return { title: test.fullTitle(), duration: test.duration, outcome: test.outcome };
 }
