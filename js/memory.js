@@ -256,6 +256,7 @@ export function settle(memory) {
   } catch (error) {
     Promise.reject(error);
   }
+  current(memory);
 }
 
 /**

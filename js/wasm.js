@@ -24,7 +24,7 @@ export function moduleBytes(text = TEXT) {
 }
 
 /** SHA-256 of CMakeLists.txt and src/. */
-export const INPUTS = '263bc0e06df504cae326eb49225eb111d4c18dd037222933b99017a6bb3c86d7';
+export const INPUTS = '3b4d66d313d0c7106d5516b6c8470d02ba5e4562f5cdc25f2c1623cc7c45a87b';
 
 /** What made it. */
 export const TOOLCHAIN = "emcc (Emscripten gcc/clang-like replacement + linker emulating GNU ld) 3.1.6 ()";

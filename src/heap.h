@@ -106,7 +106,8 @@ void *heap_alloc(struct heap *heap, size_t size, size_t align);
 
 /*
  * Frees a block. False: this is none of the heap's used blocks, or a header beside it was
- * overwritten; the heap is as it was.
+ * overwritten; the heap is as it was. On a backing that unmaps what it gets back, a stale address
+ * may lie in such a hole between two regions, and is read: wasm has no such holes.
  */
 bool heap_free(struct heap *heap, void *block);
 

@@ -185,11 +185,17 @@ void pool_reset(struct pool *pool) {
 }
 
 void pool_close(struct pool *pool) {
-  struct slab *slab = pool->first;
-  while (slab) {
-    struct slab *next = younger(slab);
-    backing_give(pool->on, &slab->chunk);
-    slab = next;
+  /* The youngest goes first: an arena or a fixed buffer takes back only what it gave last. */
+  struct chunk *youngest = NULL;
+  for (struct slab *slab = pool->first, *next; slab; slab = next) {
+    next = younger(slab);
+    slab->chunk.next = youngest;
+    youngest = &slab->chunk;
+  }
+  while (youngest) {
+    struct chunk *older = youngest->next;
+    backing_give(pool->on, youngest);
+    youngest = older;
   }
   struct allocator allocator = pool->allocator;
   memset(pool, 0, sizeof *pool);

@@ -313,6 +313,21 @@ describe('views of the whole memory', () => {
   });
 });
 
+describe('a memory that grows while onGrow runs', () => {
+  it('is current afterwards, and onGrow hears of it the next time', () => {
+    let heard = 0;
+    const onGrow = () => ++heard === 1 && outsider(memory).grow(1);
+    const memory = new ArenaMemory({ reserve: 16 * PAGE, onGrow });
+    outsider(memory).grow(1);
+    assert.equal(memory.u8.length, 18 * PAGE);
+    assert.equal(heard, 1);
+    const arena = new Arena({ memory });
+    assert.equal(arena.float32(4).length, 4);
+    assert.equal(heard, 2);
+    arena.free();
+  });
+});
+
 describe('wasmMemory', () => {
   it('is a WebAssembly.Memory that another module can import', () => {
     const memory = new ArenaMemory({ reserve: PAGE });

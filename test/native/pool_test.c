@@ -1,5 +1,6 @@
 #include "pool.h"
 
+#include "arena.h"
 #include "check.h"
 #include "chunk.h"
 #include "harness.h"
@@ -410,6 +411,19 @@ static void closing_gives_all_slabs_back(void) {
   EXPECT(!pool_alloc(&pool));
 }
 
+static void closing_gives_an_arena_its_bytes_back(void) {
+  host_open_chunks(&chunks, 16, 16);
+  struct arena arena;
+  arena_init(&arena, chunks_allocator(&chunks), SIZE_MAX, false);
+  EXPECT(arena_alloc(&arena, 100, 1));
+  size_t used = arena_used(&arena);
+  EXPECT(pool_init(&pool, arena_allocator(&arena), 16, 16, 5, 5));
+  for (size_t i = 0; i < 100; i++) EXPECT(pool_alloc(&pool));
+  EXPECT(pool.slabs > 2);
+  pool_close(&pool);
+  EXPECT(arena_used(&arena) <= align_up(used, CHUNK_ALIGN));
+}
+
 static void what_a_pool_wrote_is_not_clean_afterwards(void) {
   set_up(16, 8, 1000, 0);
   for (size_t i = 0; i < 1000; i++) take(0xff);
@@ -460,6 +474,7 @@ int main(void) {
   CLAIM(a_second_reset_half_way_is_as_good);
   CLAIM(an_empty_pool_can_be_reset);
   CLAIM(closing_gives_all_slabs_back);
+  CLAIM(closing_gives_an_arena_its_bytes_back);
   CLAIM(what_a_pool_wrote_is_not_clean_afterwards);
   CLAIM(as_an_allocator_its_blocks_are_objects);
   return harness_end();
