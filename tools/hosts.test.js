@@ -30,7 +30,7 @@ const absent = missing('chromium');
 const suite = absent.length && !process.env.CI ? describe.skip : describe;
 
 suite(`hosts${absent.map((name) => ` (not installed: ${name})`)}`, function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const warnings = {};
   let folder;
   let server;
