@@ -69,7 +69,8 @@ Each build also runs
   It has no ${lacks.map((name) => `\`${name}\``).join(', ')}.
 
 With \`script-src 'self' 'wasm-unsafe-eval'\` as content security policy, page, worker and AudioWorklet
-work; without \`'wasm-unsafe-eval'\` none does, and the error is ERR_ARENA_UNSUPPORTED, which names it.
+work. Without \`'wasm-unsafe-eval'\` page and worker get ERR_ARENA_UNSUPPORTED, whose message names it,
+and the constructor in the AudioWorklet fails.
 `;
   writeFileSync(
     TARGET,
