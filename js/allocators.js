@@ -1,3 +1,4 @@
+import './allocator.js';
 export { FixedBuffer } from './fixed-buffer.js';
 export { Heap } from './heap.js';
 export { Pool } from './pool.js';
