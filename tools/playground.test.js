@@ -6,6 +6,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, serve } from '../scripts/playground.js';
+import { COUNTS, MOST_KEY, sort } from '../examples/playground/sort.js';
+import { Statistics } from '../examples/playground/statistics.js';
 import { missing, open } from './browsers/engines.js';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -17,6 +19,37 @@ const SMALL = { width: 480, height: 500 };
 /** Columns of the page's tables. */
 const ARENA = 0;
 const PLAIN = 1;
+
+describe('what the playground computes', () => {
+  it('sorts by key, and leaves what is equal in its order', () => {
+    const length = 50_000;
+    const keys = Uint32Array.from(
+      { length },
+      (_, i) => (Math.imul(i, 0x9e3779b1) >>> 7) & MOST_KEY,
+    );
+    keys.copyWithin(1000, 0, 20_000);
+    keys.set([0, MOST_KEY, MOST_KEY, 0]);
+    const items = Uint32Array.from(keys.keys());
+    const expected = Array.from(items).sort((a, b) => keys[a] - keys[b] || a - b);
+    const sortedKeys = expected.map((item) => keys[item]);
+
+    const scratch = () => new Uint32Array(length).fill(7);
+    sort(keys, items, scratch(), scratch(), new Uint32Array(COUNTS).fill(7), length);
+    assert.deepEqual(Array.from(items), expected);
+    assert.deepEqual(Array.from(keys), sortedKeys);
+  });
+
+  it('tells long frames from others, and forgets the oldest ones', () => {
+    const statistics = new Statistics();
+    for (let i = 0; i < 600; i++) statistics.add(50);
+    for (let i = 0; i < 597; i++) statistics.add(4);
+    for (const time of [12, 9, 8]) statistics.add(time);
+    const { frames, median, p99, long, pause } = statistics.summary();
+    assert.deepEqual([frames, median, p99, long, pause], [600, 4, 4, 2, 8]);
+    statistics.clear();
+    assert.equal(statistics.summary().frames, 0);
+  });
+});
 
 /* A browser that is missing is an error where everything is to be installed. */
 const suite = missing('chromium').length && !process.env.CI ? describe.skip : describe;
@@ -123,20 +156,24 @@ suite('the playground', function () {
     assert.equal(sums.size, 3, 'other frames have another checksum');
   });
 
-  it('draws something', async () => {
-    await page.locator('#play').click();
-    const colours = await page.evaluate(() => {
-      const copy = document.createElement('canvas');
+  /** The colours of the picture that a click draws, read in its task: WebGL keeps none longer. */
+  const pixelsAfter = (selector) =>
+    page.evaluate((query) => {
       const canvas = document.querySelector('#scene');
+      const copy = document.createElement('canvas');
       Object.assign(copy, { width: canvas.width, height: canvas.height });
-      /* A frame that was shown is gone from a WebGL canvas: it is read in the task that draws it. */
-      document.querySelector('input[value=arena]').click();
+      document.querySelector(query).click();
       const context = copy.getContext('2d');
       context.drawImage(canvas, 0, 0);
-      const { data } = context.getImageData(0, 0, copy.width, copy.height);
-      return new Set(new Uint32Array(data.buffer)).size;
-    });
-    assert.ok(colours > 100, `${colours} colours`);
+      return [...new Uint32Array(context.getImageData(0, 0, copy.width, copy.height).data.buffer)];
+    }, selector);
+
+  it('draws the same picture in both modes, and after a comparison', async () => {
+    await page.locator('#play').click();
+    const arena = await pixelsAfter('input[value=arena]');
+    assert.ok(new Set(arena).size > 100, 'a picture has colours');
+    assert.deepEqual(await pixelsAfter('input[value=plain]'), arena);
+    assert.deepEqual(await pixelsAfter('#compare'), arena);
   });
 
   it('grows where the reserve does not suffice, and begins the frame again', async () => {
@@ -145,7 +182,7 @@ suite('the playground', function () {
     await slide('reserve', 0);
     await textBecomes('#reserve-bytes', /^1\.00 MiB$/);
     await textBecomes('#growth', /Frame [\d,]+: 1\.00 MiB → [\d.]+ MiB, begun again/);
-    assert.match(await text('#grows'), /^\d+ ×, views of generation \d+$/);
+    assert.match(await text('#grows'), /^\d+ ×, generation \d+$/);
     await page.locator('#compare').click();
     assert.match(await text('#checksum'), /^The same /);
 

@@ -1,5 +1,6 @@
 /** The times of the last frames, with the modes that they ran in. */
 import Plot from 'uplot';
+import { LONG } from './statistics.js';
 import { colour } from './theme.js';
 
 /** Frames that are shown. */
@@ -78,7 +79,7 @@ export class Chart {
       const isArena = this.isArena[at] === 1;
       arena[i] = isArena ? time : null;
       plain[i] = isArena ? null : time;
-      long[i] = time > 2 * (isArena ? medians.arena : medians.plain) ? time : null;
+      long[i] = time > LONG * (isArena ? medians.arena : medians.plain) ? time : null;
     }
     const most = MEDIANS * Math.max(medians.arena || 0, medians.plain || 0);
     const longest = this.times.reduce((a, b) => Math.max(a, b));

@@ -73,13 +73,25 @@ function tick() {
 }
 
 function drawFrame() {
-  scene.frame(modes[mode].storage, particlesAt(step), step, renderer?.aspect ?? 4 / 3);
+  buildFrame(modes[mode].storage, step);
   renderer?.draw(scene.vertices, scene.seen);
+}
+
+function buildFrame(storage, at) {
+  scene.frame(storage, particlesAt(at), at, renderer?.aspect ?? 4 / 3);
+}
+
+/** Builds a frame with the positions of the one before, whatever the storage built last. */
+function buildAlone(storage) {
+  storage.forget();
+  buildFrame(storage, step - 1);
+  buildFrame(storage, step);
 }
 
 /** The picture once more, in another size or with other particles, while time stands still. */
 function drawStill() {
-  drawFrame();
+  buildAlone(modes[mode].storage);
+  renderer?.draw(scene.vertices, scene.seen);
   noteGrowth();
 }
 
@@ -99,14 +111,12 @@ function switchTo(name) {
 
 /** Whether the last frame made the memory grow. */
 function noteGrowth() {
-  const { memory, repeats } = modes.arena.storage;
+  const { memory } = modes.arena.storage;
   const last = growths[0];
   if (memory.generation === (last?.generation ?? 0)) return false;
   const { size, reserve } = memory.stats();
-  growths = [
-    { step, from: last?.to ?? reserve, to: size, generation: memory.generation, repeats },
-    ...growths,
-  ];
+  const growth = { step, from: last?.to ?? reserve, to: size, generation: memory.generation };
+  growths = [growth, ...growths];
   return true;
 }
 
@@ -174,12 +184,10 @@ function change(changes) {
   show();
 }
 
-/** Builds the same two frames in both modes, the second with the positions of the first. */
+/** Builds the same frame in both modes. */
 function compare() {
   const sums = ['arena', 'plain'].map((name) => {
-    const { storage } = modes[name];
-    storage.forget();
-    for (const at of [step, step + 1]) scene.frame(storage, particlesAt(at), at, 4 / 3);
+    buildAlone(modes[name].storage);
     return scene.checksum().toString(16).padStart(8, '0');
   });
   const isSame = sums[0] === sums[1];
@@ -264,7 +272,7 @@ function showMemory(storage) {
       setCell('arena', key, column, text);
     }
   });
-  const times = grows ? `${grows} ×, views of generation ${storage.memory.generation}` : 'none';
+  const times = grows ? `${grows} ×, generation ${storage.memory.generation}` : 'none';
   if (setText(element('grows'), times)) showGrowths();
 }
 

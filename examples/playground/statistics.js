@@ -3,7 +3,7 @@
 /** Frames that are remembered. */
 const WINDOW = 600;
 /** A frame that takes so many times the median is a long one. */
-const LONG = 2;
+export const LONG = 2;
 
 export class Statistics {
   constructor() {
@@ -39,10 +39,5 @@ export class Statistics {
     const long = first < 0 ? 0 : frames - first;
     const pause = long ? sorted[first + (long >> 1)] - median : 0;
     return { frames, median, p95: at(0.95), p99: at(0.99), long, pause };
-  }
-
-  /** Above this a frame is a long one. */
-  static bound(median) {
-    return LONG * median;
   }
 }

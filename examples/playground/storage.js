@@ -82,8 +82,6 @@ export class ArenaStorage {
     this.garbage = 0;
     /** Bytes that the last reset freed. */
     this.freed = 0;
-    /** How many frames were begun again because the memory grew. */
-    this.repeats = 0;
     this.carried = NOTHING;
     this.carriedAt = 0;
     this.carriedLength = 0;
@@ -107,7 +105,6 @@ export class ArenaStorage {
   again() {
     const before = this.rings[(this.turn + IN_FLIGHT - 1) % IN_FLIGHT].arena;
     this.ring.arena.reset();
-    this.repeats++;
     this.start(before);
   }
 
