@@ -6,8 +6,10 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, serve } from '../scripts/playground.js';
+import { Scene } from '../examples/playground/scene.js';
 import { COUNTS, MOST_KEY, sort } from '../examples/playground/sort.js';
 import { Statistics } from '../examples/playground/statistics.js';
+import { ArenaStorage, PlainStorage } from '../examples/playground/storage.js';
 import { missing, open } from './browsers/engines.js';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -37,6 +39,22 @@ describe('what the playground computes', () => {
     sort(keys, items, scratch(), scratch(), new Uint32Array(COUNTS).fill(7), length);
     assert.deepEqual(Array.from(items), expected);
     assert.deepEqual(Array.from(keys), sortedKeys);
+  });
+
+  it('builds the same vertices in both storages while the memory grows under them', () => {
+    const scene = new Scene(60_000);
+    const arena = new ArenaStorage(2 ** 20);
+    const plain = new PlainStorage();
+    for (let step = 0; step < 60; step++) {
+      const sums = [arena, plain].map((storage) => {
+        scene.frame(storage, 1000 * (step + 1), step, 1.5);
+        return scene.checksum();
+      });
+      assert.equal(sums[0], sums[1], `frame ${step}`);
+      assert.ok(scene.vertices.subarray(0, 6 * scene.seen).every(Number.isFinite));
+    }
+    assert.ok(arena.memory.generation > 1, 'it has grown');
+    arena.free();
   });
 
   it('tells long frames from others, and forgets the oldest ones', () => {
