@@ -74,7 +74,7 @@ function tick() {
 
 function drawFrame() {
   buildFrame(modes[mode].storage, step);
-  renderer?.draw(scene.vertices, scene.seen);
+  renderer?.draw(scene.vertices, scene.order, scene.seen);
 }
 
 function buildFrame(storage, at) {
@@ -91,7 +91,7 @@ function buildAlone(storage) {
 /** The picture once more, in another size or with other particles, while time stands still. */
 function drawStill() {
   buildAlone(modes[mode].storage);
-  renderer?.draw(scene.vertices, scene.seen);
+  renderer?.draw(scene.vertices, scene.order, scene.seen);
   noteGrowth();
 }
 

@@ -72,6 +72,7 @@ export class Renderer {
     this.pixels = gl.getUniformLocation(program, 'pixels');
 
     gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
     for (const location of [0, 1]) {
       gl.enableVertexAttribArray(location);
       gl.vertexAttribPointer(location, 3, gl.FLOAT, false, 4 * VERTEX_FLOATS, 12 * location);
@@ -102,13 +103,15 @@ export class Renderer {
 
   /**
    * @param {Float32Array} vertices may be longer than what is drawn of them
+   * @param {Uint32Array} order which is the first, the second, and so on; may be longer, too
    * @param {number} count
    */
-  draw(vertices, count) {
+  draw(vertices, order, count) {
     const { gl } = this;
     gl.clear(gl.COLOR_BUFFER_BIT);
-    /* WebGL copies at the call: the vertices may lie in an arena that is reset soon. */
+    /* WebGL copies at the call: what is drawn may lie in an arena that is reset soon. */
     gl.bufferData(gl.ARRAY_BUFFER, vertices, gl.STREAM_DRAW, 0, VERTEX_FLOATS * count);
-    gl.drawArrays(gl.POINTS, 0, count);
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, order, gl.STREAM_DRAW, 0, count);
+    gl.drawElements(gl.POINTS, count, gl.UNSIGNED_INT, 0);
   }
 }

@@ -1,7 +1,8 @@
 /**
- * A galaxy. Each frame moves all particles, leaves out those that the camera does not see, sorts the
- * others by depth, because what is translucent is drawn from back to front, and builds a vertex for
- * each. Where the arrays for that come from is the storage's business.
+ * A galaxy. Each frame moves all particles, leaves out those that the camera does not see, builds a
+ * vertex for each of the others, and sorts these by depth, because what is translucent is drawn from
+ * back to front. Only their numbers are sorted: the vertices stay in the order in which they are
+ * written, one after the other. Where the arrays for that come from is the storage's business.
  *
  * A picture follows from the number of its frame and the one before alone, so both storages draw the
  * same one.
@@ -11,7 +12,8 @@ import { COUNTS, MOST_KEY, sort } from './sort.js';
 /** x and y on the screen, size, x and y of the streak, colour. */
 export const VERTEX_FLOATS = 6;
 
-const TURN = 2 ** 14;
+/** Angles of the wobble are in parts of a turn, few enough for their sines to stay in the cache. */
+const TURN = 2 ** 12;
 const NEAR = 0.05;
 const FAR = 4;
 const KEYS_A_UNIT = MOST_KEY / (FAR - NEAR);
@@ -35,9 +37,11 @@ export class Scene {
     /* Apart, because they are read in the order of depth: what is small stays in the cache. */
     this.colours = new Float32Array(most);
     makeGalaxy(this.orbits, this.colours);
-    /** Of the last frame: how many particles are seen, and their vertices, in the storage. */
+    /** Of the last frame: how many particles are seen, their vertices, and which is the first to be
+        drawn, the second, and so on; in the storage. */
     this.seen = 0;
     this.vertices = new Float32Array(0);
+    this.order = new Uint32Array(0);
   }
 
   /**
@@ -56,34 +60,36 @@ export class Scene {
   /** @returns {boolean} whether it was built; else the memory grew on the way */
   build(storage, count, step, aspect) {
     const positions = storage.float32(2 * count);
-    const items = storage.uint32(count);
+    const order = storage.uint32(count);
     const keys = storage.uint32(count);
     if (storage.grew()) return false;
-    const seen = project(this.orbits, count, step, aspect, positions, items, keys);
+    const seen = project(this.orbits, count, step, aspect, positions, order, keys);
 
     const vertices = storage.float32(VERTEX_FLOATS * seen, VERTEX_FLOATS * count);
     /* The scratch comes last: what is allocated after a release takes the places of its views in
        the arena's cache, and both would be made anew each time. */
     const mark = storage.mark();
     const otherKeys = storage.uint32(seen, count);
-    const otherItems = storage.uint32(seen, count);
+    const otherOrder = storage.uint32(seen, count);
     const counts = storage.uint32(COUNTS);
     if (storage.grew()) return false;
-    sort(keys, items, otherKeys, otherItems, counts, seen);
+    build(this.colours, positions, storage.carried, order, keys, seen, vertices);
+    sort(keys, order, otherKeys, otherOrder, counts, seen);
     storage.release(mark);
-    build(this.colours, positions, storage.carried, items, keys, seen, vertices);
     storage.carry(positions);
     this.seen = seen;
     this.vertices = vertices;
+    this.order = order;
     return true;
   }
 
-  /** A number that changes with any bit of the vertices of the last frame. */
+  /** A number that changes with any bit of the last frame's vertices, and of their order. */
   checksum() {
     const { buffer, byteOffset } = this.vertices;
     const words = new Uint32Array(buffer, byteOffset, VERTEX_FLOATS * this.seen);
     let sum = 0x811c9dc5;
     for (let i = 0; i < words.length; i++) sum = Math.imul(sum ^ words[i], 0x01000193);
+    for (let i = 0; i < this.seen; i++) sum = Math.imul(sum ^ this.order[i], 0x01000193);
     return sum >>> 0;
   }
 }
@@ -112,18 +118,18 @@ function makeGalaxy(orbits, colours) {
  * @returns {number} how many are
  */
 function project(orbits, count, step, aspect, positions, items, keys) {
-  const yaw = step * 9;
-  const sinYaw = sine(yaw);
-  const cosYaw = cosine(yaw);
-  const pitch = TURN / 12 + (TURN / 40) * sine(step * 11);
-  const sinPitch = sine(pitch);
-  const cosPitch = cosine(pitch);
-  const distance = 1.02 + 0.12 * sine(step * 7 + TURN / 2);
-  const scaleX = ZOOM / aspect;
+  const yaw = step * 0.0035;
+  const sinYaw = Math.sin(yaw);
+  const cosYaw = Math.cos(yaw);
+  const pitch = 0.52 + 0.16 * Math.sin(step * 0.0042);
+  const sinPitch = Math.sin(pitch);
+  const cosPitch = Math.cos(pitch);
+  const distance = 1.02 - 0.12 * Math.sin(step * 0.0027);
+  const narrow = 1 / aspect;
 
   let seen = 0;
   for (let i = 0, at = 0; i < count; i++, at += ORBIT) {
-    const phase = orbits[at + 3] + step * 40;
+    const phase = orbits[at + 3] + step * 10;
     const outwards = cosine(phase);
     const scale = 1 + 0.05 * outwards;
     const turn = 0.035 * sine(phase);
@@ -134,8 +140,9 @@ function project(orbits, count, step, aspect, positions, items, keys) {
     const across = x * cosYaw - z * sinYaw;
     const away = x * sinYaw + z * cosYaw;
     const depth = distance + away * cosPitch - y * sinPitch;
-    const screenX = (across * scaleX) / depth;
-    const screenY = ((y * cosPitch + away * sinPitch) * ZOOM) / depth;
+    const zoom = ZOOM / depth;
+    const screenX = across * zoom * narrow;
+    const screenY = (y * cosPitch + away * sinPitch) * zoom;
     positions[2 * i] = screenX;
     positions[2 * i + 1] = screenY;
 
@@ -147,11 +154,15 @@ function project(orbits, count, step, aspect, positions, items, keys) {
   return seen;
 }
 
-/** A vertex for each particle of the list; its streak goes to where it was a frame ago. */
+/**
+ * A vertex for each particle of the list; its streak goes to where it was a frame ago. The list is
+ * one of vertices then, as they come.
+ */
 function build(colours, positions, before, items, keys, seen, vertices) {
   const known = before.length / 2;
   for (let k = 0, at = 0; k < seen; k++, at += VERTEX_FLOATS) {
     const i = items[k];
+    items[k] = k;
     const x = positions[2 * i];
     const y = positions[2 * i + 1];
     const isKnown = i < known;

@@ -1,9 +1,10 @@
 /**
- * A radix sort of keys below 2²² together with the numbers that belong to them: two passes of
- * eleven bits, stable, in linear time.
+ * A radix sort of keys below 2¹⁶ together with the numbers that belong to them: two passes of eight
+ * bits, stable, in linear time. Of eleven bits a pass writes to more places than the cache has lines
+ * for.
  */
 
-const BITS = 11;
+const BITS = 8;
 const DIGITS = 2 ** BITS;
 const MASK = DIGITS - 1;
 

@@ -27,9 +27,9 @@ const browser = await open('chromium');
 const { page } = browser;
 await page.addInitScript(() => {
   const { prototype } = globalThis.WebGL2RenderingContext;
-  const { drawArrays } = prototype;
-  prototype.drawArrays = function (...args) {
-    if (globalThis.isDrawing) drawArrays.apply(this, args);
+  const { drawElements } = prototype;
+  prototype.drawElements = function (...args) {
+    if (globalThis.isDrawing) drawElements.apply(this, args);
   };
 });
 mkdirSync(folder, { recursive: true });

@@ -25,7 +25,7 @@ const browser = await open('chromium');
 const { page } = browser;
 await page.setViewportSize({ width: 360, height: 300 });
 await page.addInitScript((name) => {
-  globalThis.WebGL2RenderingContext.prototype.drawArrays = () => console.timeStamp(name);
+  globalThis.WebGL2RenderingContext.prototype.drawElements = () => console.timeStamp(name);
 }, DRAWN);
 const session = await page.context().newCDPSession(page);
 
