@@ -32,7 +32,7 @@ export default [
     languageOptions: { globals: { ...globals.node, ...globals.mocha } },
   },
   {
-    files: ['examples/playground/**'],
+    files: ['examples/playground/**', 'test/browser/**', 'tools/browsers/**'],
     languageOptions: { globals: { ...globals.browser } },
   },
 ];

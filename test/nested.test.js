@@ -972,9 +972,8 @@ describe('onGrow that frees what is being built on', () => {
 describe('onGrow that frees what is asked', () => {
   /** The allocator is disposed of where the next call hears that an outsider grew the memory. */
   function disposedOnGrow(make) {
-    let allocator;
     const memory = newMemory({ onGrow: () => allocator.dispose() });
-    allocator = make(memory);
+    const allocator = make(memory);
     newArena({ memory });
     return [allocator, () => OUTSIDE["another module's memory.grow"](memory, 1)];
   }
