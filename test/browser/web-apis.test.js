@@ -235,12 +235,16 @@ describe('Web APIs on a resizable buffer', () => {
   });
 
   for (const [name, { there, Type, values, send, arrives = (bytes) => bytes }] of rows(READERS)) {
-    it(`${name}: takes exactly the bytes of a view, or refuses it`, async function () {
+    it(`${name}: takes exactly the bytes of a view, or refuses it and takes view.slice()`, async function () {
       if (!there()) this.skip();
       const { memory, view } = newView({ buffer: 'resizable' }, Type, values);
       const expected = await arrives(bytesOf(view));
-      const arrived = await outcome(this.test, () => send(view, memory));
-      if (arrived) sameBytes(arrived, expected);
+      const slice = view.slice();
+      const { buffer } = slice;
+      const arrived =
+        (await outcome(this.test, () => send(view, memory))) ??
+        (await send(slice, { buffer, u8: new Uint8Array(buffer) }));
+      sameBytes(arrived, expected);
     });
   }
 

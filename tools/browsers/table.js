@@ -25,8 +25,8 @@ memory: send \`view.slice()\`.
 `,
   'Web APIs on a resizable buffer': `## With \`buffer: 'resizable'\`
 
-Views survive growth there, and some APIs refuse them. What an engine refuses it refuses with an error;
-none took other bytes. \`view.slice()\` is on a buffer of its own and always works.
+Views survive growth there, and almost every API refuses them, with an error; none took other bytes.
+\`view.slice()\` is on a buffer of its own, and was taken wherever the view was refused.
 `,
 };
 

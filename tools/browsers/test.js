@@ -32,6 +32,9 @@ const files = ['test', 'test/browser'].flatMap((folder) =>
     .map((name) => `${folder}/${name}`),
 );
 
+/* What was started is stopped at the exit. */
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
 const runs = [];
 for (const engine of engines) {
   const absent = missing(engine);
@@ -42,7 +45,8 @@ for (const engine of engines) {
     runs.push(await run(engine));
   }
 }
-if (runs.length === Object.keys(ENGINES).length && !values.grep) await writeTable(runs);
+const whole = runs.filter(({ results }) => results.at(-1)?.event === 'end');
+if (whole.length === Object.keys(ENGINES).length && !values.grep) await writeTable(whole);
 
 /**
  * Runs all files in an engine, and prints what came of it.
