@@ -14,12 +14,14 @@ const { mocha } = globalThis;
 mocha.setup({ ui: 'bdd', timeout: 20_000, reporter, grep: query.get('grep') ?? undefined });
 
 socket.addEventListener('open', async () => {
+  let file;
   try {
     afterEach(collect);
-    for (const file of query.getAll('file')) await import(`/${file}`);
+    for (file of query.getAll('file')) await import(`/${file}`);
     mocha.run();
   } catch (error) {
-    send({ event: 'fail', title: 'loading', error: describeError(error) });
+    send({ event: 'fail', title: `loading ${file}`, error: describeError(error) });
+    send({ event: 'end' });
   }
 });
 
