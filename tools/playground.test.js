@@ -320,17 +320,28 @@ suite('the playground', function () {
       await page.setViewportSize({ width, height: 700 });
       await page.goto(server.url);
       await textBecomes('#scene-text', /^100,000 particles/);
-      const tooWide = await page.evaluate(() =>
-        [...document.querySelectorAll('main *')]
+      const tooWide = await page.evaluate(() => {
+        for (const td of document.querySelectorAll('[data-cell]')) td.textContent = '18, +124.5 ms';
+        return [...document.querySelectorAll('main *')]
           .filter((element) => element.scrollWidth > element.clientWidth + 1)
           .filter((element) => getComputedStyle(element).display !== 'inline')
           .filter((element) => !element.closest('.hidden'))
-          .map((element) => element.outerHTML.slice(0, 80)),
-      );
+          .map((element) => element.outerHTML.slice(0, 80));
+      });
       assert.deepEqual(tooWide, [], `${width} pixels`);
       const whole = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(whole <= width, `${whole} at ${width}`);
     }
+  });
+
+  it('keeps the height of the picture, whatever the height of the window', async () => {
+    const heights = [];
+    for (const height of [800, 1200, 600, 800]) {
+      await page.setViewportSize({ width: 1280, height });
+      await page.waitForTimeout(300);
+      heights.push((await page.locator('#scene').boundingBox()).height);
+    }
+    assert.equal(new Set(heights).size, 1, heights.join());
   });
 
   it('works from any folder of any static host', async () => {

@@ -245,7 +245,7 @@ function showTable(summaries) {
       median: milliseconds(summary.median),
       p95: milliseconds(summary.p95),
       p99: milliseconds(summary.p99),
-      long: summary.long ? `${summary.long}, +${milliseconds(summary.pause)}` : '0',
+      long: summary.long ? `${summary.long}, +${summary.pause.toFixed(1)} ms` : '0',
       made: integer.format(made),
       garbage: bytes(garbage),
     };
