@@ -19,7 +19,7 @@ const PICTURES = [
 const RESERVE = '3';
 /** Both modes had their turns, and the growth is still in the chart. */
 const FRAMES = 440;
-const QUALITY = 0.8;
+const QUALITY = 0.7;
 
 const folder = new URL('../../docs/images/', import.meta.url);
 const server = await serve();
