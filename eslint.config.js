@@ -28,6 +28,10 @@ export default [
     },
   },
   {
+    files: ['js/node.js', 'js/request-*.js'],
+    languageOptions: { globals: globals.nodeBuiltin },
+  },
+  {
     files: ['test/**', 'bench/**', 'examples/**', 'scripts/**', 'tools/**'],
     languageOptions: { globals: { ...globals.node, ...globals.mocha } },
   },

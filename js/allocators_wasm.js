@@ -12,7 +12,7 @@ export function moduleBytes() {
 }
 
 /** SHA-256 of CMakeLists.txt and src/. */
-export const INPUTS = '3b4d66d313d0c7106d5516b6c8470d02ba5e4562f5cdc25f2c1623cc7c45a87b';
+export const INPUTS = '7d296438e7606a319f7c9ca7c9ac64abc4c1a47e0a5fb6fabde854be445fe4c4';
 
 /** What made it. */
 export const TOOLCHAIN = "emcc (Emscripten gcc/clang-like replacement + linker emulating GNU ld) 3.1.6 ()";

@@ -50,8 +50,8 @@ const cached = (Type, length, align, start, end, words, view) => {
   return { Type, length, align, start, end, words, view };
 };
 
-/** What stands where no view is cached: no length is equal to this one. */
-const MISS = cached(undefined, -1, 0, 0, 0);
+/** @internal What stands where no view is cached: no length is equal to this one. */
+export const MISS = cached(undefined, -1, 0, 0, 0);
 
 /** @type {TextEncoder} made at the first use, as the decoder is: not every host has them */
 let encoder;

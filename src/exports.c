@@ -23,7 +23,7 @@ static struct state {
 } state;
 
 #ifdef __wasm__
-/* js/memory.js (STATE) and js/arena.js (HEADER) read these words. */
+/* js/memory.js, js/arena.js and js/request-arena.js read these words. */
 #define WORD(type, field, index) \
   _Static_assert(offsetof(type, field) == (index) * sizeof(uintptr_t), #field " is word " #index)
 WORD(struct arena, cursor, 0);
@@ -35,6 +35,8 @@ WORD(struct arena, settled, 5);
 WORD(struct arena, high_water, 6);
 WORD(struct arena, capacity, 7);
 WORD(struct arena, base, 8);
+WORD(struct arena, spare, 11);
+WORD(struct chunk, clean, CHUNK_HEADER / sizeof(uintptr_t) - 1);
 WORD(struct state, dead, 0);
 WORD(struct state, chunks.memory.frontier, 15);
 WORD(struct state, chunks.memory.end, 16);

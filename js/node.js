@@ -1,0 +1,2 @@
+export { RequestArena } from './request-arena.js';
+export { currentArena, RequestArenas } from './request-arenas.js';
