@@ -24,7 +24,7 @@ export function moduleBytes(text = TEXT) {
 }
 
 /** SHA-256 of CMakeLists.txt and src/. */
-export const INPUTS = '7d296438e7606a319f7c9ca7c9ac64abc4c1a47e0a5fb6fabde854be445fe4c4';
+export const INPUTS = '0ee99069e08e0fd1379c051cbf3869da072c8b2d0bcadf2c75dad5d4f8714c87';
 
 /** What made it. */
 export const TOOLCHAIN = "emcc (Emscripten gcc/clang-like replacement + linker emulating GNU ld) 3.1.6 ()";

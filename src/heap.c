@@ -371,7 +371,7 @@ bool heap_free(struct heap *heap, void *start) {
   heap->live -= size;
   heap->blocks--;
 
-  block->tag -= USED; /* nothing is left that looks like a used block where it merges */
+  block->check = 0; /* nothing looks like a used block where it merges, whoever writes on its tag */
   block_t *right = right_of(block);
   if (!is_used(right) && !is_fence(right)) {
     unlist(heap, right);

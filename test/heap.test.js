@@ -351,6 +351,23 @@ describe('a heap frees its blocks and nothing else:', () => {
     for (const ptr of [a, b, c, d]) refuses(heap, ptr);
   });
 
+  it('a block that merged is none, whatever a later block writes over the start of its header', () => {
+    const heap = alone();
+    const [a, b] = take(heap, [100, 100, 100]);
+    heap.free(a);
+    heap.free(b);
+    for (let bytes = 1; bytes < 8; bytes++) {
+      const start = b - 8;
+      const cover = heap.alloc(start - a + bytes);
+      assert.equal(cover, a);
+      for (let byte = 0; byte < 256; byte++) {
+        heap.memory.u8[start + bytes - 1] = byte;
+        assert.equal(heap.owns(b), false, `${byte} as byte ${bytes}`);
+      }
+      heap.free(cover);
+    }
+  });
+
   it('offsets inside of blocks, and between them, are told', () => {
     const heap = alone();
     const [a, b] = take(heap, [64, 64]);
