@@ -28,7 +28,7 @@ export default [
     },
   },
   {
-    files: ['js/node.js', 'js/request-*.js'],
+    files: ['js/node.js', 'js/request-*.js', 'js/response-*.js'],
     languageOptions: { globals: globals.nodeBuiltin },
   },
   {

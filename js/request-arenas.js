@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 import { createHistogram } from 'node:perf_hooks';
 import {
+  arenaError,
   badArgument,
   checkMost,
   checkOptions,
@@ -11,7 +12,9 @@ import {
   unsupported,
 } from './errors.js';
 import { ArenaMemory, refusal } from './memory.js';
-import { dissolve, kept, newSlot, occupy, vacate } from './request-arena.js';
+import { dissolve, giveWay, kept, newSlot, occupy, vacate } from './request-arena.js';
+import { begin, endUse, passOn, stopped } from './request-lifetime.js';
+import { whenClosed } from './response-end.js';
 
 const RESERVE = 2 ** 30;
 const LIMIT = 2 ** 24;
@@ -39,11 +42,12 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
  *   views of all others stale, in the middle of their work.
  * @property {boolean} [zero] every byte of a block reads 0 when it is handed out; default true
  * @property {number} [views] most views that are cached for the next request; default 128
- * @property {number} [maxConcurrent] most arenas at a time, orphaned ones included; default: no bound
+ * @property {number} [maxConcurrent] most arenas at a time, at least 1, orphaned ones included; default:
+ *   no bound
  * @property {number} [maxQueue] how many wait for one of those; what is beyond is refused; default:
  *   no bound; 0 refuses at once
- * @property {number} [timeout] milliseconds after which an arena that was not given back is named by
- *   a process warning; it stays its own. Default: never
+ * @property {number} [timeout] milliseconds after which a request or job whose arena was not given
+ *   back is named by a process warning; the arena stays its own. Default: never
  * @property {string} [label] names the arenas in errors and warnings; default 'request'
  * @property {WebAssembly.Module} [module] the compiled module (`wasm-arena/arena.wasm`)
  */
@@ -114,11 +118,15 @@ export class RequestArenas {
   constructor(options = {}) {
     checkOptions(options, { zero: 'boolean', label: 'string' });
     const { limit = LIMIT, zero = true, views = VIEWS, label = 'request', module } = options;
+    if (options.maximum !== undefined) checkSize(options.maximum, 'maximum');
     const { reserve = Math.min(RESERVE, options.maximum ?? RESERVE), maximum = reserve } = options;
     const { maxConcurrent = Infinity, maxQueue = Infinity, timeout = 0 } = options;
     checkSize(limit, 'limit');
+    checkSize(reserve, 'reserve');
     checkSize(views, 'views');
     if (maxConcurrent !== Infinity) checkSize(maxConcurrent, 'maxConcurrent');
+    if (!maxConcurrent)
+      throw arenaError(RangeError, 'ERR_ARENA_SIZE', 'maxConcurrent must be at least 1');
     if (maxQueue !== Infinity) checkSize(maxQueue, 'maxQueue');
     checkSize(timeout, 'timeout');
     checkMost(timeout, 'timeout', LONGEST_TIMEOUT);
@@ -242,7 +250,7 @@ export class RequestArenas {
      */
     function wrapped(req, res, next) {
       const call = (/** @type {any} */ arena) => {
-        req.arena = arena;
+        hand(arena, req);
         return handler.call(
           this,
           req,
@@ -250,7 +258,8 @@ export class RequestArenas {
           typeof next === 'function' ? passOn(arena, next) : next,
         );
       };
-      return arenas._serve(req, res, call, (error) => answerRefused(error, res, next));
+      const turnAway = (/** @type {any} */ error) => answerRefused(error, res, next);
+      return arenas._serve(req, res, call, turnAway, typeof next === 'function' ? next : rethrow);
     }
     return /** @type {any} */ (wrapped);
   }
@@ -267,11 +276,10 @@ export class RequestArenas {
   middleware() {
     return (req, res, next) => {
       const call = (/** @type {any} */ arena) => {
-        req.arena = arena;
-        arena._handedOn = true;
+        hand(arena, req);
         next();
       };
-      this._serve(req, res, call, next);
+      this._serve(req, res, call, next, next);
     };
   }
 
@@ -283,7 +291,9 @@ export class RequestArenas {
    */
   errorMiddleware() {
     return (error, req, res, next) => {
-      if (req.arena?._owner === this) endUse(req.arena);
+      for (let { arena } = req; arena; arena = arena._outer) {
+        if (arena._owner === this) endUse(arena);
+      }
       next(error);
     };
   }
@@ -301,11 +311,17 @@ export class RequestArenas {
         const { handler } = route;
         const arenas = this;
         route.handler = function (/** @type {any} */ request, /** @type {any} */ reply) {
+          let answers = true;
           const call = (/** @type {any} */ arena) => {
             request[ARENA] = arena;
-            return handler.call(this, request, reply);
+            const result = handler.call(this, request, reply);
+            answers = result !== undefined;
+            return result;
           };
-          return arenas._serve(request, reply.raw, call, rethrow);
+          const served = arenas._serve(request, reply.raw, call, rethrow, rethrow);
+          if (request[ARENA]) return served;
+          /* It waits. Fastify answers a promise of nothing, which the callbacks are to do. */
+          return served.then((/** @type {any} */ it) => (answers ? it : new Promise(() => {})));
         };
       });
       done();
@@ -347,8 +363,9 @@ export class RequestArenas {
    * @param {any} res
    * @param {(arena: RequestArena) => any} call
    * @param {(error: any) => any} turnAway hears why there is no arena
+   * @param {(error: any) => any} fail hears what `call` throws after a wait, when its caller is gone
    */
-  _serve(req, res, call, turnAway) {
+  _serve(req, res, call, turnAway, fail) {
     if (typeof res?.once !== 'function') throw badArgument(`no response: ${show(res)}`);
     if (!this._isFull()) {
       let arena;
@@ -359,10 +376,14 @@ export class RequestArenas {
       }
       return this._attend(arena, req, res, call);
     }
-    return this._wait(res).then(
-      (arena) => arena && this._attend(arena, req, res, call),
-      (error) => turnAway(error),
-    );
+    return this._wait(req, res).then((arena) => {
+      if (!arena) return undefined;
+      try {
+        return this._attend(arena, req, res, call);
+      } catch (error) {
+        return fail(error);
+      }
+    }, turnAway);
   }
 
   /**
@@ -376,10 +397,8 @@ export class RequestArenas {
    * @param {(arena: RequestArena) => any} call
    */
   _attend(arena, req, res, call) {
-    this._watch(arena, req, res);
-    arena._running = true;
-    arena._open = !isClosed(res);
-    if (arena._open) res.once('close', () => closed(arena));
+    this._watch(arena, req);
+    begin(arena, req, res);
     let result;
     try {
       result = storage.run(arena, call, arena);
@@ -450,7 +469,7 @@ export class RequestArenas {
    * What an arena does that was refused memory: tries again where others kept some for later.
    *
    * @internal
-   * @param {RequestArena | undefined} arena
+   * @param {RequestArena} arena
    * @param {number} size bytes
    * @returns {boolean} whether to try again
    */
@@ -462,6 +481,7 @@ export class RequestArenas {
       this._kept = 0;
       return true;
     }
+    if (byMemory && giveWay(arena)) return true;
     this._limited++;
     if (limited.hasSubscribers) limited.publish({ arenas: this, arena, size });
     return false;
@@ -471,10 +491,11 @@ export class RequestArenas {
    * Waits for an arena.
    *
    * @internal
+   * @param {any} [req]
    * @param {any} [res] nobody waits any more when it closes: undefined then
    * @returns {Promise<any>}
    */
-  _wait(res) {
+  _wait(req, res) {
     return new Promise((resolve, reject) => {
       if (this._queue.size >= this._maxQueue) {
         reject(this._turnAway(`maxConcurrent of ${this._maxConcurrent}`));
@@ -482,7 +503,8 @@ export class RequestArenas {
       }
       const waiter = { resolve, reject };
       this._queue.add(waiter);
-      res?.once('close', () => {
+      if (!res) return;
+      whenClosed(req, res, () => {
         this._queue.delete(waiter);
         resolve(undefined);
       });
@@ -524,10 +546,8 @@ export class RequestArenas {
    * @internal
    * @param {any} arena
    * @param {any} [req]
-   * @param {any} [res]
    */
-  _watch(arena, req, res) {
-    arena._response = res;
+  _watch(arena, req) {
     if (!this._timeout) return;
     const warn = () => {
       const message = `${this.label}${routeOf(req)}: its arena is not given back after`;
@@ -550,90 +570,16 @@ export class RequestArenas {
   }
 }
 
-/* ---- when an arena is given back: when its response has closed and nobody's code uses it ---- */
-
 /**
- * The response has closed: it was sent, or the client is gone.
+ * The request's arena; those that it has already are still to be found.
  *
  * @param {any} arena
+ * @param {any} req
  */
-function closed(arena) {
-  arena._open = false;
-  giveBackUnused(arena);
+function hand(arena, req) {
+  arena._outer = req.arena;
+  req.arena = arena;
 }
-
-/**
- * The handler has settled.
- *
- * @param {any} arena
- */
-function stopped(arena) {
-  arena._running = false;
-  giveBackUnused(arena);
-}
-
-/**
- * The end of use was declared.
- *
- * @param {any} arena
- */
-function endUse(arena) {
-  arena._ended = true;
-  giveBackUnused(arena);
-}
-
-/** @param {any} arena */
-function giveBackUnused(arena) {
-  if (arena.freed || arena._open) return;
-  const ended = arena._ended || !arena._handedOn || arena._response.writableEnded;
-  if (ended && !arena._running) {
-    arena.free();
-  } else if (!arena._orphaned) {
-    arena._orphaned = true;
-    arena._owner._orphaned++;
-    if (!ended) hearOfEnd(arena);
-  }
-}
-
-/**
- * Code that cannot be seen still has the arena of a response that is closed, and will call `end` on
- * it: no event says that it has.
- *
- * @param {any} arena
- */
-function hearOfEnd(arena) {
-  const res = arena._response;
-  const { end } = res;
-  res.end = function (/** @type {any[]} */ ...args) {
-    endUse(arena);
-    return end.apply(this, args);
-  };
-}
-
-/**
- * The `next` that a wrapped handler gets.
- *
- * @param {any} arena
- * @param {(error?: any) => any} next
- */
-function passOn(arena, next) {
-  return (/** @type {any} */ error) => {
-    if (error && error !== 'route' && error !== 'router') endUse(arena);
-    else arena._handedOn = true;
-    return next(error);
-  };
-}
-
-/**
- * Whether the response has closed before: its 'close' will not come then.
- *
- * @param {any} res
- */
-function isClosed({ closed, destroyed, stream }) {
-  return Boolean(closed || destroyed || stream?.destroyed);
-}
-
-/* ---- what else ---- */
 
 /**
  * Answers a request that gets no arena.
