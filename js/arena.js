@@ -735,17 +735,16 @@ function call(arena, fn, ...rest) {
 function newView(arena, Type, length, align) {
   const size = byteSize(Type, length);
   checkAlign(align, elementSize(Type));
-  const before = arena.memory._words[arena._header];
+  let start = arena.memory._words[arena._header];
   const ptr = arena.tryAlloc(size, align) || refuse(arena, size);
   const view = new Type(arena.memory._buffer, ptr, length);
   /*
    * The block follows the cursor, or begins a chunk; neither where onGrow did something else. A
-   * cursor that was stale is undefined, which is found, and not cached either.
+   * cursor that was stale is undefined, and not cached either.
    */
   const words = arena.memory._words;
-  const starts = [before, words[arena._header + START]];
-  const start = starts.find((cursor) => (ptr - cursor) >>> 0 < align);
-  if (start && arena._index < arena._maxViews) {
+  if ((ptr - start) >>> 0 >= align) start = words[arena._header + START];
+  if (start && (ptr - start) >>> 0 < align && arena._index < arena._maxViews) {
     if (arena._cache.length === arena._index + 1) arena._cache.push(MISS);
     arena._cache[arena._index++] = cached(Type, length, align, start, ptr + size, words, view);
   }
