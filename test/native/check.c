@@ -159,9 +159,10 @@ static const char *check_memory(const struct chunks *chunks, struct walk *walk) 
   return NULL;
 }
 
-/* A chunk of an arena, whose bytes count as clean from `clean` on. */
+/* A chunk of an arena, whose bytes count as clean from `clean` on; `walk` is NULL where none was.
+ */
 static const char *check_used_chunk(struct walk *walk, const struct chunk *chunk, uintptr_t clean) {
-  size_t met = list_meet(&walk->used, chunk);
+  size_t met = walk ? list_meet(&walk->used, chunk) : 1;
   BROKEN(met == 0, "an arena holds what is no used chunk");
   BROKEN(met > 1, "a chunk is held twice");
   BROKEN(!reads_zero(clean, chunk_end(chunk)), "clean bytes of a used chunk do not read 0");
@@ -177,7 +178,7 @@ static const char *check_empty_arena(const struct arena *arena) {
   return NULL;
 }
 
-static const char *check_arena(const struct arena *arena, struct walk *walk) {
+static const char *check_in_walk(const struct arena *arena, struct walk *walk) {
   BROKEN(high_water(arena) < arena_used(arena), "an arena uses more than its high-water mark");
   if (arena->start == 1) return check_empty_arena(arena);
 
@@ -220,12 +221,16 @@ static const char *check_arena(const struct arena *arena, struct walk *walk) {
 }
 
 static const char *check_all(const struct chunks *chunks, struct arena *const *arenas, size_t count,
-                             struct walk *walk) {
+                             size_t others, struct walk *walk) {
   PASS_ON(check_memory(chunks, walk));
-  for (size_t i = 0; i < count; i++) PASS_ON(check_arena(arenas[i], walk));
+  for (size_t i = 0; i < count; i++) PASS_ON(check_in_walk(arenas[i], walk));
   for (size_t i = 0; i < walk->used.count; i++) {
-    BROKEN(walk->used.entries[i].met != 1, "a used chunk belongs to no arena");
+    const struct chunk *chunk = walk->used.entries[i].chunk;
+    if (walk->used.entries[i].met) continue;
+    BROKEN(!others--, "a used chunk belongs to nobody");
+    PASS_ON(check_used_chunk(walk, chunk, chunk->clean));
   }
+  BROKEN(others, "somebody's chunk is not among the used ones");
   return NULL;
 }
 
@@ -250,5 +255,14 @@ const char *check_chunks(const struct chunks *chunks) {
 }
 
 const char *check(const struct chunks *chunks, struct arena *const *arenas, size_t count) {
-  return check_all(chunks, arenas, count, new_walk());
+  return check_beside(chunks, arenas, count, 0);
+}
+
+const char *check_beside(const struct chunks *chunks, struct arena *const *arenas, size_t count,
+                         size_t others) {
+  return check_all(chunks, arenas, count, others, new_walk());
+}
+
+const char *check_arena(const struct arena *arena) {
+  return check_in_walk(arena, NULL);
 }

@@ -19,6 +19,13 @@ const char *check_chunks(const struct chunks *chunks);
  */
 const char *check(const struct chunks *chunks, struct arena *const *arenas, size_t count);
 
+/* The same, where so many other used chunks belong to somebody else. */
+const char *check_beside(const struct chunks *chunks, struct arena *const *arenas, size_t count,
+                         size_t others);
+
+/* Looks at an arena alone, wherever its chunks come from. */
+const char *check_arena(const struct arena *arena);
+
 /* Bytes of used chunks, headers included. */
 static inline size_t chunks_live(const struct chunks *chunks) {
   return chunks->memory.frontier - chunks->first - chunks->foreign - chunks->free;
