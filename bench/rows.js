@@ -3,6 +3,7 @@
  * whose time ÷ ours is to be at least `atLeast` of the engine, or `atMost`. A row without a bound
  * says something that the contract doesn't.
  */
+import { scalingRows } from './scaling.js';
 
 const SAMPLED = 7;
 const STARTED = 15;
@@ -11,7 +12,9 @@ const COUNTED = 1;
 /** How often each subject is run; the names are those of subject.js. */
 export const rounds = (subject) => {
   if (subject.startsWith('startup/')) return STARTED;
-  return /^(alloc|views|marks|pool|heap)\/(?!held)/.test(subject) ? SAMPLED : COUNTED;
+  return /^(alloc|views|requests|marks|pool|heap|peers|traces|scaling)\/(?!held)/.test(subject)
+    ? SAMPLED
+    : COUNTED;
 };
 
 const bounds = (V8, JSC, SpiderMonkey) => ({ V8, JSC, SpiderMonkey });
@@ -99,6 +102,23 @@ export const rows = [
     against: 'stackSave, stackAlloc, stackRestore',
     atLeast: bounds(2, 2, 0.5),
   },
+  ...[64, 1024, 16384].flatMap((size) => [
+    {
+      name: `request-${size}`,
+      what: `a request's arena with 20 buffers of ${size} bytes, zeroed: each`,
+      ours: `requests/arena${size}`,
+      peer: `requests/plain${size}`,
+      against: `Buffer.alloc(${size})`,
+      atLeast: { V8: size === 1024 ? 10 : 2 },
+    },
+    {
+      name: `request-unsafe-${size}`,
+      what: 'the same, not zeroed',
+      ours: `requests/unsafeArena${size}`,
+      peer: `requests/unsafePlain${size}`,
+      against: `Buffer.allocUnsafe(${size})`,
+    },
+  ]),
   {
     name: 'growth',
     what: '1 GiB in blocks of 1 KiB past a reserve of 1 MiB: memory.grow',
@@ -199,6 +219,7 @@ export const rows = [
     ours: 'size/bundle',
     atMost: 6656,
   },
+  ...scalingRows,
 ];
 
 /** Rows called `name`, or whose name begins with it and a hyphen. */

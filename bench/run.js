@@ -1,33 +1,52 @@
 import { availableParallelism, loadavg } from 'node:os';
-import { rounds } from './rows.js';
+import { rounds as roundsOf } from './rows.js';
 
 /**
  * Runs the subjects of the rows in rounds, A B C A B C …, so that a machine that slows down or is
  * busy for a while hits all of them.
  *
- * @param {import('./rows.js').Row[]} rows
+ * @param {(import('./rows.js').Row | import('./matrices.js').MatrixRow)[]} rows
  * @param {(subject: string) => object | Promise<object>} measure runs one: `value` and `unit`, and
  *   the `engine` and `runtime` that it ran in
  * @param {(done: string) => void} progress
+ * @param {number} [limit] rounds at most, for a quick look
  */
-export async function run(rows, measure, progress) {
-  const subjects = [...new Set(rows.flatMap(({ ours, peer }) => [ours, peer]))].filter(Boolean);
+export async function run(rows, measure, progress, limit = Infinity) {
+  const subjects = [...new Set(rows.flatMap(subjectsOf))];
+  const rounds = (subject) => Math.min(limit, roundsOf(subject));
   const measured = new Map(subjects.map((subject) => [subject, []]));
   const most = Math.max(...subjects.map(rounds));
   let host;
   for (let round = 0; round < most; round++) {
     for (const subject of subjects.filter((subject) => round < rounds(subject))) {
       progress(`round ${round + 1} of ${most}: ${subject}`);
-      const { value, unit, ...rest } = await measure(subject);
-      measured.get(subject).push({ value, unit });
+      const { value, unit, more, ...rest } = await measure(subject);
+      measured.get(subject).push({ value, unit, more });
       host = rest;
     }
   }
   progress('');
   const date = new Date().toISOString().slice(0, 10);
   const load = Number((loadavg()[0] / availableParallelism()).toFixed(1));
-  const results = rows.map((row) => ({ ...evaluate(row, measured, host.engine), load }));
+  const results = rows.map((row) => {
+    const result = row.cells ? evaluateCells(row, measured) : evaluate(row, measured, host.engine);
+    return { ...result, load };
+  });
   return { ...host, date, rows: results };
+}
+
+const subjectsOf = ({ ours, peer, cells = {} }) =>
+  [ours, peer, ...Object.values(cells)].filter(Boolean);
+
+/** A matrix row: what each peer's subject measured, and what it measured besides. */
+function evaluateCells({ name, what, cells }, measured) {
+  const results = Object.entries(cells).map(([peer, subject]) => {
+    const runs = measured.get(subject);
+    const kinds = Object.keys(runs[0].more ?? {});
+    const more = kinds.map((kind) => [kind, median(runs.map((run) => run.more[kind]))]);
+    return [peer, { ...summary(runs.map(({ value }) => value)), ...Object.fromEntries(more) }];
+  });
+  return { name, what, unit: 'ns', cells: Object.fromEntries(results) };
 }
 
 function evaluate({ name, what, against, ours, peer, atLeast, atMost, below }, measured, engine) {

@@ -21,10 +21,11 @@ const SAMPLES = SAMPLE_MS > 1 ? 60 : 300;
 export const sink = { value: 0 };
 
 /**
- * @param {() => number} frame does FRAME operations and returns a number made of their results
+ * @param {() => number} frame does the operations and returns a number made of their results
+ * @param {number} [operations] how many it does
  * @returns {{ value: number, unit: string }} the median time of one operation
  */
-export function measure(frame) {
+export function measure(frame, operations = FRAME) {
   const frames = warmUp(frame);
   const bench = new Bench({ iterations: SAMPLES, time: 0, warmup: false, throws: true });
   const sample = () => {
@@ -33,7 +34,7 @@ export function measure(frame) {
   bench.add('subject', sample, { async: false });
   bench.runSync();
   const { latency } = bench.tasks[0].result;
-  return { value: (latency.p50 * 1e6) / (frames * FRAME), unit: 'ns' };
+  return { value: (latency.p50 * 1e6) / (frames * operations), unit: 'ns' };
 }
 
 /** The least that the clock tells apart, in ms. */

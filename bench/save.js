@@ -1,12 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format } from 'prettier';
-import { markdownTable } from './table.js';
+import { markdownMatrices, markdownTable } from './table.js';
 
 const results = new URL('results.json', import.meta.url);
 const readme = new URL('README.md', import.meta.url);
-
-const BEGIN = '<!-- results -->';
-const END = '<!-- end of results -->';
 
 /** Replaces the rows that were run, of the runtime that ran them, in results.json and README.md. */
 export async function save({ rows, ...host }) {
@@ -19,9 +16,15 @@ export async function save({ rows, ...host }) {
   }
   writeFileSync(results, await format(JSON.stringify(runs), { parser: 'json', printWidth: 100 }));
 
-  const text = readFileSync(readme, 'utf8');
-  const [before, rest] = text.split(BEGIN);
-  const after = rest.split(END)[1];
-  const page = `${before}${BEGIN}\n\n${markdownTable(runs)}\n\n${END}${after}`;
+  let page = readFileSync(readme, 'utf8');
+  page = replaced(page, 'results', markdownTable(runs));
+  page = replaced(page, 'matrices', markdownMatrices(runs));
   writeFileSync(readme, await format(page, { parser: 'markdown', printWidth: 100 }));
+}
+
+/** The page with other text between two comments. */
+function replaced(page, name, text) {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
+  const [before, rest] = page.split(begin);
+  return `${before}${begin}\n\n${text}\n\n${end}${rest.split(end)[1]}`;
 }

@@ -5,10 +5,11 @@
  *   node bench/subject.js alloc/arena
  *
  * A subject is named by its file in subjects/ and by its function there; no other file is loaded.
+ * What follows is what the function is called with: `peers/alloc/arena`.
  */
-const [file, name] = process.argv[2].split('/');
+const [file, name, ...args] = process.argv[2].split('/');
 const subjects = await import(`./subjects/${file}.js`);
-console.log(JSON.stringify({ ...host(), ...(await subjects[name]()) }));
+console.log(JSON.stringify({ ...host(), ...(await subjects[name](...args)) }));
 
 function host() {
   const { Bun, Deno } = globalThis;

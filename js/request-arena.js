@@ -1,6 +1,6 @@
 import { Arena, MISS } from './arena.js';
-import { ArenaError, badArgument } from './errors.js';
-import { close, current, open } from './memory.js';
+import { ArenaError, ArenaOutOfMemoryError, badArgument } from './errors.js';
+import { close, current, open, refusal } from './memory.js';
 
 /** Words of an arena's header; src/exports.c asserts their places. */
 const LIMIT = 1;
@@ -262,6 +262,9 @@ export function vacate(arena) {
   arena._cache = NO_VIEWS;
   arena._index = 0;
   arena._mark = ON_STACK;
+  /* What outlives the request on its connection, such as a timer, still has the arena as its current
+     one: it is not to keep the request and the response as well, or they grow old with it. */
+  arena._response = undefined;
   return used;
 }
 
@@ -344,11 +347,17 @@ function ownerOf(arena) {
 }
 
 /**
+ * Adds the arena's label to an error of it, and where it had no memory the status that Express and
+ * Fastify answer if nobody handles it: 413 for the request's own limit, 503 for that of all.
+ *
  * @param {any} error
  * @param {RequestArena} arena
  */
-function labelled(error, { label }) {
+function labelled(error, { label, memory }) {
   if (error instanceof ArenaError) Object.assign(error, { label });
+  if (error instanceof ArenaOutOfMemoryError) {
+    Object.assign(error, { statusCode: refusal(memory) === undefined ? 413 : 503 });
+  }
   return error;
 }
 

@@ -15,6 +15,10 @@ __attribute__((export_name("free"))) void exported_free(void *block) {
   free(block);
 }
 
+__attribute__((export_name("realloc"))) void *exported_realloc(void *block, size_t size) {
+  return realloc(block, size);
+}
+
 /* Bytes that malloc holds. */
 __attribute__((export_name("footprint"))) size_t footprint(void) {
   return (size_t)((unsigned char *)sbrk(0) - &__heap_base);

@@ -10,7 +10,8 @@ const HEADER_SIZE = 56;
  * The package's own module without its wrapper, used as a JavaScript program uses any allocator that
  * was compiled to wasm: through its exports, with an address of an arena's header.
  *
- * @returns {{ core: any, open: () => number }} the exports, and what makes a header
+ * @returns {{ core: any, memory: WebAssembly.Memory, open: () => number }} the exports, their memory,
+ *   and what makes a header
  */
 export function raw() {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
@@ -22,5 +23,5 @@ export function raw() {
     core.open(header, 0, 0xffffffff, 0);
     return header;
   };
-  return { core, open };
+  return { core, memory, open };
 }

@@ -3,6 +3,7 @@
  * bytes that were asked for.
  */
 import { Arena, ArenaMemory } from '../../js/index.js';
+import { generator } from '../random.js';
 
 const ARENAS = 1_000_000;
 const LIVE = 1000;
@@ -56,14 +57,4 @@ function churn(open) {
     made++;
   }
   return { value: frontier / peak, unit: '×' };
-}
-
-/** The mulberry32 generator: the same numbers everywhere. */
-function generator(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -5,6 +5,7 @@
 import { Heap } from '../../js/allocators.js';
 import { ArenaMemory } from '../../js/index.js';
 import { mallocs } from '../peers/mallocs.js';
+import { generator } from '../random.js';
 import { FRAME, measure } from '../sampling.js';
 
 const LIVE = 10_000;
@@ -128,14 +129,4 @@ function even(random) {
 
 function logarithmic(random) {
   return Math.floor(LEAST * (MOST / LEAST) ** random);
-}
-
-/** The mulberry32 generator: the same numbers everywhere. */
-function generator(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

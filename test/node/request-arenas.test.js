@@ -825,6 +825,39 @@ describe('the memory of all', () => {
   });
 });
 
+describe('statusCode, of an error that nobody handles', () => {
+  it('is 413 where the limit of the request refused, whatever asked', () => {
+    const arena = newArenas({ limit: 1000 }).acquire();
+    const mark = arena.mark();
+    const ptr = arena.alloc(500, 1);
+    for (const ask of [
+      () => arena.alloc(1001),
+      () => arena.float64(1000),
+      () => arena.buffer(1001),
+      () => arena.realloc(ptr, 500, 1001),
+      () => arena.utf8('x'.repeat(501)),
+      () => arena.from(new Uint8Array(501)),
+    ]) {
+      assert.equal(throwsOutOfMemory(ask).statusCode, 413, `${ask}`);
+    }
+    arena.release(mark);
+    arena.free();
+  });
+
+  it('is 503 where the memory of all is full', () => {
+    const arenas = newArenas({ reserve: MIB, limit: 2 * MIB });
+    assert.equal(throwsOutOfMemory(() => arenas.acquire().alloc(1.5 * MIB)).statusCode, 503);
+  });
+
+  it('is on no other error', () => {
+    const arena = newArenas().acquire();
+    assert.throws(
+      () => arena.alloc(-1),
+      (error) => !('statusCode' in error),
+    );
+  });
+});
+
 describe('maxConcurrent', () => {
   it('is at least 1', () => {
     assert.throws(() => newArenas({ maxConcurrent: 0 }), { code: 'ERR_ARENA_SIZE' });

@@ -18,8 +18,8 @@ import { serve } from './server.js';
 
 const NAMES = { chromium: 'V8', firefox: 'SpiderMonkey', webkit: 'JSC' };
 
-/** Subjects that need a process of their own, a clock that is not rounded, or minutes. */
-const NOT_IN_A_PAGE = /^(startup|size|churn)\/|\/(worst|held)/;
+/** Subjects that need Node.js, a process of their own, a clock that is not rounded, or minutes. */
+const NOT_IN_A_PAGE = /^(requests|startup|size|churn)\/|\/(worst|held)/;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

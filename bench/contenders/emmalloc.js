@@ -1,0 +1,3 @@
+import { mallocContender } from './malloc.js';
+
+export const contender = () => mallocContender('emmalloc');
