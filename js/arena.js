@@ -50,7 +50,10 @@ const cached = (Type, length, align, start, end, words, view) => {
   return { Type, length, align, start, end, words, view };
 };
 
-/** @internal What stands where no view is cached: no length is equal to this one. */
+/**
+ * @internal What stands where no view is cached: no length is equal to this one.
+ * @type {ReturnType<typeof cached>}
+ */
 export const MISS = cached(undefined, -1, 0, 0, 0);
 
 /** @type {TextEncoder} made at the first use, as the decoder is: not every host has them */

@@ -1,7 +1,7 @@
 /**
  * Writes types/, the declarations of js/, from its JSDoc: `node scripts/types.js`. Members whose name
- * begins with an underscore, and functions that are @internal, are left out: `stripInternal` does not
- * see those of JavaScript.
+ * begins with an underscore, and what is @internal, are left out: `stripInternal` does not see that of
+ * JavaScript.
  */
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -29,7 +29,7 @@ if (found.length) {
 function withoutInternals(context, file) {
   const visit = (node) => {
     if (ts.isClassElement(node) && node.name?.text?.startsWith('_')) return undefined;
-    if (ts.isFunctionDeclaration(node) && isInternal(ts.getOriginalNode(node))) return undefined;
+    if (ts.isStatement(node) && isInternal(ts.getOriginalNode(node))) return undefined;
     return ts.visitEachChild(node, visit, context);
   };
   return ts.visitNode(file, visit);
