@@ -23,9 +23,10 @@ const LF = 10;
 
 /**
  * `limit` bounds what an upload takes, its columns included. More requests than `maxConcurrent` wait
- * with their bodies unread; so the memory is bounded whatever comes.
+ * with their bodies unread, and go in the order in which they came; so the memory is bounded whatever
+ * comes, and no client waits much longer than another.
  */
-export const OPTIONS = { limit: app.LIMIT, maxConcurrent: 512, maxQueue: 1024, label: 'upload' };
+export const OPTIONS = { limit: app.LIMIT, maxConcurrent: 64, maxQueue: 1024, label: 'upload' };
 
 /**
  * @param {import('../../js/node.js').RequestArenas} [arenas]

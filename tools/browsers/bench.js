@@ -19,7 +19,7 @@ import { serve } from './server.js';
 const NAMES = { chromium: 'V8', firefox: 'SpiderMonkey', webkit: 'JSC' };
 
 /** Subjects that need Node.js, a process of their own, a clock that is not rounded, or minutes. */
-const NOT_IN_A_PAGE = /^(requests|startup|size|churn)\/|\/(worst|held)/;
+const NOT_IN_A_PAGE = /^(requests|startup|size|churn|scaling)\/|\/(worst|held)/;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
