@@ -12,16 +12,12 @@ import {
   unsupported,
 } from './errors.js';
 import { ArenaMemory, close, current, defaultMemory, open, refusal, settle } from './memory.js';
+import { BASE, CAPACITY, HIGH_WATER, MARK, SETTLED } from './words.js';
 
-/** Words of an arena's header, counted from its cursor; src/exports.c asserts their places. */
+/** The words of an arena's header that hot paths read; js/words.js has the others, and says why. */
 const LIMIT = 1;
 const START = 2;
-const MARK = 3;
 const PEAK = 4;
-const SETTLED = 5;
-const HIGH_WATER = 6;
-const CAPACITY = 7;
-const BASE = 8;
 
 /** The cursor of an arena without a chunk. */
 const NOWHERE = 1;
@@ -34,27 +30,26 @@ const ON_STACK = -1;
 const ALWAYS_ON_STACK = -2;
 
 /**
- * A view that an earlier frame got, and what has to be as it was then for it to be right again.
- * Where `start` is the cursor, type, length and alignment decide where the block lies, so nothing
- * needs to be computed; `words` differs after a growth.
- *
- * @param {any} Type
- * @param {number} length
- * @param {number} align
- * @param {number} start cursor before the block
- * @param {number} end cursor behind it
- * @param {Uint32Array} [words] the memory's words then
- * @param {any} [view]
+ * @internal A view that an earlier frame got, and what has to be as it was then for it to be right
+ * again. Where `start` is the cursor, type, length and alignment decide where the block lies, so
+ * nothing needs to be computed; `words` differs after a growth. A new one is a miss: no length is
+ * equal to its own. It is overwritten by the next frame's view, because a new object for each would
+ * be nearly as much garbage as the views.
  */
-const cached = (Type, length, align, start, end, words, view) => {
-  return { Type, length, align, start, end, words, view };
-};
-
-/**
- * @internal What stands where no view is cached: no length is equal to this one.
- * @type {ReturnType<typeof cached>}
- */
-export const MISS = cached(undefined, -1, 0, 0, 0);
+export class CachedView {
+  /** @type {any} */
+  Type;
+  length = -1;
+  align = 0;
+  /** Cursor before the block. */
+  start = 0;
+  /** Cursor behind it. */
+  end = 0;
+  /** @type {Uint32Array | undefined} the memory's words then */
+  words;
+  /** @type {any} */
+  view;
+}
 
 /** @type {TextEncoder} made at the first use, as the decoder is: not every host has them */
 let encoder;
@@ -151,7 +146,7 @@ export class Arena {
     /** @internal numbers on the stack */
     this._depth = 0;
     /** @internal views by allocation index since the reset, and a miss behind the last one */
-    this._cache = [MISS];
+    this._cache = [new CachedView()];
     /** @internal which of them comes next */
     this._index = 0;
     /** @internal what `highWater` is once freed */
@@ -248,10 +243,28 @@ export class Arena {
     checkSize(newSize, 'newSize');
     checkAlign(align);
     checkOffset(ptr);
+    /*
+     * What a growing list does most: the last block, with room behind it. A stale word is undefined,
+     * so that none of this holds, and the core sees to it.
+     */
+    const words = this.memory._words;
+    const header = this._header;
+    const end = ptr + newSize;
+    if (
+      ptr >= newestMark(this) &&
+      ptr >= words[header + START] &&
+      ptr % align === 0 &&
+      newSize >= oldSize &&
+      ptr + oldSize === words[header] &&
+      end <= words[header + LIMIT]
+    ) {
+      words[header] = end;
+      return ptr;
+    }
     if (ptr !== 0 && oldSize) checkBlock(this, ptr, oldSize, 0);
     flushMark(this);
-    const { realloc } = this._core;
-    return call(this, realloc, ptr, oldSize, newSize, align) || refuse(this, newSize);
+    const moved = call(this, this._core.realloc, ptr, oldSize, newSize, align);
+    return moved || refuse(this, newSize);
   }
 
   /**
@@ -614,7 +627,7 @@ export class Arena {
     const header = this._header * 4;
     this._highWater = this.highWater;
     closeAll(this);
-    this._cache = [MISS];
+    this._cache = [new CachedView()];
     this._header = memory._state;
     close(memory, this, header);
   }
@@ -714,13 +727,17 @@ if (Symbol.dispose) {
  *
  * @param {Arena} arena
  * @param {(arena: number, ...rest: any[]) => number} fn
- * @param {...number} rest
+ * @param {number} a
+ * @param {number} b
+ * @param {number} [c]
+ * @param {number} [d]
+ * @param {number} [e]
  * @returns {number} an offset, or 0
  */
-function call(arena, fn, ...rest) {
+function call(arena, fn, a, b, c, d, e) {
   checkOpen(arena);
   const start = word(arena, START);
-  const ptr = fn(arena._header * 4, ...rest) >>> 0;
+  const ptr = fn(arena._header * 4, a, b, c, d, e) >>> 0;
   /* A mark in the fields is always one of the newest chunk. */
   if (word(arena, START) !== start) pushMark(arena);
   settle(arena.memory);
@@ -736,8 +753,10 @@ function call(arena, fn, ...rest) {
  * @param {number} align
  */
 function newView(arena, Type, length, align) {
-  const size = byteSize(Type, length);
-  checkAlign(align, elementSize(Type));
+  const element = elementSize(Type);
+  checkSize(length, 'length');
+  if (align !== element) checkAlign(align, element);
+  const size = length * element;
   let start = arena.memory._words[arena._header];
   const ptr = arena.tryAlloc(size, align) || refuse(arena, size);
   const view = new Type(arena.memory._buffer, ptr, length);
@@ -748,8 +767,16 @@ function newView(arena, Type, length, align) {
   const words = arena.memory._words;
   if ((ptr - start) >>> 0 >= align) start = words[arena._header + START];
   if (start && (ptr - start) >>> 0 < align && arena._index < arena._maxViews) {
-    if (arena._cache.length === arena._index + 1) arena._cache.push(MISS);
-    arena._cache[arena._index++] = cached(Type, length, align, start, ptr + size, words, view);
+    const cache = arena._cache;
+    const next = cache[arena._index++];
+    cache[arena._index] ??= new CachedView();
+    next.Type = Type;
+    next.length = length;
+    next.align = align;
+    next.start = start;
+    next.end = ptr + size;
+    next.words = words;
+    next.view = view;
   }
   return view;
 }
@@ -830,8 +857,7 @@ function promoteBlock(arena, mark, ptr, size, align) {
   /* Closed before the call, so that onGrow finds it so; open again if there was no growth. */
   const before = [arena._depth, arena._index];
   [arena._depth, arena._index] = [at, index];
-  const { promote } = arena._core;
-  const moved = call(arena, promote, position, outer(arena, at), ptr, size, align);
+  const moved = call(arena, arena._core.promote, position, outer(arena, at), ptr, size, align);
   if (!moved) [arena._depth, arena._index] = before;
   return moved || refuse(arena, size);
 }
@@ -891,8 +917,7 @@ function closeAll(arena) {
  * @param {Arena} arena
  */
 export function flushMark(arena) {
-  const mark = arena._mark < 0 ? outer(arena, arena._depth) : arena._markCursor;
-  current(arena.memory)[arena._header + MARK] = mark;
+  current(arena.memory)[arena._header + MARK] = newestMark(arena);
 }
 
 /**
@@ -907,6 +932,15 @@ export function checkOpen(arena) {
 }
 
 /**
+ * The cursor of the newest open mark; 0 where there is none.
+ *
+ * @param {Arena} arena
+ */
+function newestMark(arena) {
+  return arena._mark < 0 ? outer(arena, arena._depth) : arena._markCursor;
+}
+
+/**
  * Throws unless [ptr, ptr + size) lies in the used bytes of one chunk, behind the mark at `since`.
  *
  * @param {Arena} arena
@@ -918,8 +952,12 @@ function checkBlock(arena, ptr, size, since) {
   checkOffset(ptr);
   checkOpen(arena);
   settle(arena.memory);
-  const { holds } = arena._core;
-  if (ptr >>> 0 === ptr && holds(arena._header * 4, since, ptr, size)) return;
+  if (ptr >>> 0 === ptr) {
+    /* In the newest chunk there is nothing to walk. */
+    const start = Math.max(since, word(arena, START), NOWHERE + 1);
+    if (ptr >= start && ptr + size <= word(arena, 0)) return;
+    if (arena._core.holds(arena._header * 4, since, ptr, size)) return;
+  }
   throw outOfBounds(`no ${size} used bytes at ${ptr}`);
 }
 
@@ -1015,11 +1053,13 @@ function typeOf(view) {
  * @param {number} length
  */
 export function viewSize(Type, length) {
-  const { getPrototypeOf } = Object;
-  if (Type !== DataView && getPrototypeOf(Object(Type)) !== getPrototypeOf(Int8Array)) {
+  if (Type !== DataView && Object.getPrototypeOf(Type ?? 0) !== Object.getPrototypeOf(Int8Array)) {
     throw badArgument(`no view type: ${show(Type)}`);
   }
-  return byteSize(Type, length);
+  checkSize(length, 'length');
+  const size = length * elementSize(Type);
+  checkSize(size, 'size');
+  return size;
 }
 
 /**
@@ -1035,19 +1075,6 @@ export function placeView(memory, Type, ptr, length) {
   const align = elementSize(Type);
   if (ptr % align) refuseValue('ERR_ARENA_ALIGNMENT', ptr, `ptr must be a multiple of ${align}`);
   return new Type(memory._buffer, ptr, length);
-}
-
-/**
- * The size of `length` elements; throws ERR_ARENA_SIZE where there is none.
- *
- * @param {any} Type
- * @param {number} length
- */
-function byteSize(Type, length) {
-  checkSize(length, 'length');
-  const size = length * elementSize(Type);
-  checkSize(size, 'size');
-  return size;
 }
 
 /** @param {any} Type */
@@ -1067,7 +1094,7 @@ function utf8Length(string) {
     if (unit < 0x80) continue;
     bytes += unit < 0x800 ? 1 : 2;
     /* The two units of a pair count 4 bytes together, what is left alone 3. */
-    if (unit >= 0xd800 && unit < 0xdc00 && (string.charCodeAt(i + 1) & 0xfc00) === 0xdc00) i++;
+    if (/** @type {number} */ (string.codePointAt(i)) > 0xffff) i++;
   }
   return bytes;
 }
@@ -1077,6 +1104,6 @@ function utf8Length(string) {
  * @param {number} bytes
  */
 export function readable(bytes) {
-  const unit = Math.floor(Math.log2(bytes || 1) / 10);
+  const unit = (Math.log2(bytes || 1) / 10) | 0;
   return `${+(bytes / 1024 ** unit).toFixed(1)} ${['B', 'KiB', 'MiB', 'GiB'][unit]}`;
 }

@@ -102,7 +102,7 @@ export function checkSize(value, name) {
  * @returns {asserts value is number} a power of two from `least` to 65,536
  */
 export function checkAlign(value, least = 1) {
-  const power = typeof value === 'number' && value % 1 === 0 && !(value & (value - 1));
+  const power = typeof value === 'number' && (value & -value) === value;
   if (power && value >= least && value <= 65536) return;
   refuseValue('ERR_ARENA_ALIGNMENT', value, `align must be a power of two from ${least} to 65536`);
 }
@@ -114,8 +114,7 @@ export function checkAlign(value, least = 1) {
  * @param {number} most
  */
 export function checkMost(value, name, most) {
-  if (value <= most) return;
-  throw arenaError(RangeError, 'ERR_ARENA_SIZE', `${name} (${value}) is above ${most}`);
+  if (value > most) refuseValue('ERR_ARENA_SIZE', value, `${name} must be at most ${most}`);
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   unsupported,
 } from './errors.js';
 import { moduleBytes } from './wasm.js';
+import { FIRST, FOREIGN, FREE, FRONTIER, GROWS, HEADER_SIZE, HEADERS, REFUSAL } from './words.js';
 
 const PAGE = 65536;
 const MOST = 65535 * PAGE;
@@ -21,18 +22,6 @@ const RESERVE = 16 * 2 ** 20;
 
 /** Below this a refused reserve is not halved further; what is halved then is the maximum. */
 const LEAST_RESERVE = 2 ** 20 / PAGE;
-
-/** Words of the module's state; src/exports.c asserts their places. */
-const FRONTIER = 15;
-const GROWS = 18;
-const REFUSAL = 19;
-const FIRST = 20;
-const FOREIGN = 21;
-const FREE = 22;
-const HEADERS = 55;
-
-/** Bytes of an arena's header. */
-const HEADER_SIZE = 56;
 
 /**
  * What the wasm module exports: src/exports.c says what each one does.

@@ -1,4 +1,4 @@
-import { Arena, MISS } from './arena.js';
+import { Arena, CachedView } from './arena.js';
 import { ArenaError, ArenaOutOfMemoryError, badArgument } from './errors.js';
 import { close, current, open, refusal } from './memory.js';
 
@@ -26,7 +26,7 @@ const ALWAYS_ON_STACK = -2;
 const KEPT_MOST = 2 ** 19;
 
 /** What an arena has that was freed. */
-const NO_VIEWS = [MISS];
+const NO_VIEWS = [new CachedView()];
 /** @type {number[]} */
 const NO_MARKS = [];
 
@@ -214,7 +214,7 @@ export function occupy(owner, slot) {
  * @throws ERR_ARENA_OUT_OF_MEMORY there is no memory for a header
  */
 export function newSlot({ memory, label, _limit, _zero }) {
-  const slot = { _core: memory._core, header: 0, cache: [MISS], stack: [] };
+  const slot = { _core: memory._core, header: 0, cache: [new CachedView()], stack: [] };
   slot.header = open(memory, slot, label, 0, _limit, _zero);
   return slot;
 }

@@ -232,9 +232,12 @@ static inline bool within(const struct chunk *chunk, uintptr_t position, size_t 
          size <= chunk->cursor - position;
 }
 
-/* Whether the block is the last one, and did not begin before the newest open mark. */
+/*
+ * Whether the block is the last one, and did not begin before the newest open mark. None in an
+ * older chunk ends at the cursor: the newest one's header lies in between.
+ */
 static bool is_last(const struct arena *arena, uintptr_t block, size_t size) {
-  if (block < arena->start || block + size != arena->cursor) return false;
+  if (block + size != arena->cursor) return false;
   return block >= arena->mark || arena->mark > arena->cursor;
 }
 
@@ -245,7 +248,7 @@ void *arena_realloc(struct arena *arena, void *block, size_t old_size, size_t ne
   uintptr_t cursor = arena->cursor;
   if (!(start & (align - 1))) {
     bool last = is_last(arena, start, old_size);
-    if (last) note_cursor(arena);
+    note_cursor(arena);
     if (new_size <= old_size) {
       if (last) rewind_to(arena, start + new_size);
       return block;
@@ -334,12 +337,14 @@ bool arena_holds(struct arena *arena, uintptr_t since, uintptr_t block, size_t s
 
 /*
  * One chunk of the same capacity in place of several. All are given back first, so that their bytes
- * can be part of it; where no single chunk is to be had, smaller ones keep the capacity.
+ * can be part of it; where no single chunk is to be had, smaller ones keep the capacity. There
+ * is one for 0 bytes until that is reached: what was given back and not taken again is among the
+ * free chunks, or has made the top bigger than its least.
  */
 static void consolidate(struct arena *arena) {
   size_t capacity = arena->capacity;
   give_all(arena);
-  for (size_t size = capacity; size && arena->capacity < capacity;) {
+  for (size_t size = capacity; arena->capacity < capacity;) {
     struct chunk *chunk = take(arena, size, 1, capacity - arena->capacity, false);
     if (chunk) {
       push(arena, chunk);
@@ -394,7 +399,7 @@ void arena_free(struct arena *arena) {
 bool arena_resize(struct arena *arena, void *block, size_t old_size, size_t new_size) {
   uintptr_t start = (uintptr_t)block;
   bool last = is_last(arena, start, old_size);
-  if (last) note_cursor(arena);
+  note_cursor(arena);
   if (new_size <= old_size) {
     if (last) rewind_to(arena, start + new_size);
     return true;

@@ -11,7 +11,6 @@ static inline struct chunks *chunks_of(struct allocator *on) {
 struct chunk *backing_take(struct allocator *on, size_t size, size_t align, size_t want,
                            bool grow) {
   if (backing_is_memory(on)) return chunk_take(chunks_of(on), size, align, want, grow);
-  if (!grow) return NULL; /* who knows what it would cost there */
 
   size_t slack = align > CHUNK_ALIGN ? align - CHUNK_ALIGN : 0;
   size_t most = SIZE_MAX - CHUNK_HEADER - CHUNK_ALIGN - slack;
@@ -31,7 +30,6 @@ struct chunk *backing_take(struct allocator *on, size_t size, size_t align, size
     return NULL;
   }
   chunk->tag = wanted | CHUNK_USED;
-  chunk->next = NULL;
   chunk->clean = chunk_end(chunk);
   return chunk;
 }
@@ -48,11 +46,9 @@ static bool resize(struct allocator *on, struct chunk *chunk, uintptr_t end) {
 bool backing_extend(struct allocator *on, struct chunk *chunk, uintptr_t start, size_t size,
                     size_t step) {
   if (backing_is_memory(on)) return chunk_extend(chunks_of(on), chunk, start, size, step);
-  uintptr_t most = UINTPTR_MAX - CHUNK_ALIGN;
-  if (start > most || size > most - start) return false;
+  if (size > UINTPTR_MAX - CHUNK_ALIGN - start) return false;
   uintptr_t least = align_up(start + size, CHUNK_ALIGN);
-  uintptr_t end = chunk_end(chunk);
-  uintptr_t wanted = step > most - end ? least : align_up(end + step, CHUNK_ALIGN);
+  uintptr_t wanted = align_up(chunk_end(chunk) + step, CHUNK_ALIGN); /* if that wraps, it is less */
   return (wanted > least && resize(on, chunk, wanted)) || resize(on, chunk, least);
 }
 

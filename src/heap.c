@@ -197,7 +197,7 @@ static unsigned next_class(const struct heap *heap, unsigned class) {
 static block_t *place(const block_t *block, size_t size, size_t align) {
   uintptr_t first = (uintptr_t)payload(block);
   uintptr_t start = align_up(first, align);
-  if (start != first && start - first < LEAST) start = align_up(first + LEAST, align);
+  if (start != first) start = align_up(first + LEAST, align);
   size_t gap = start - first;
   return gap <= size_of(block) && size <= size_of(block) - gap ? at(start - HEADER) : NULL;
 }
@@ -441,7 +441,7 @@ void heap_reset(struct heap *heap) {
   while (heap->regions) give_region(heap, heap->regions);
   heap_init(heap, heap->on);
   heap->allocator = allocator;
-  heap->key = key + 0x9e3779b9;
+  heap->key = key + 1; /* keys of heaps that are near each other are far apart */
 }
 
 static enum heap_fault check_region(const struct heap *heap, const struct chunk *region) {

@@ -10,6 +10,7 @@ import {
   leaves,
   newArena,
   newMemory,
+  up,
   wall,
 } from './arenas.js';
 import { throwsBounds, throwsFreed, throwsMark, throwsOutOfMemory } from './expect.js';
@@ -35,6 +36,23 @@ for (const [kind, options] of KINDS) {
       const { arena, ptr } = start(100);
       assert.equal(arena.realloc(3, 0, 10, 1), ptr + 100);
       assert.equal(arena.realloc(2 ** 32 - 1, 0, 10, 1), ptr + 110);
+    });
+
+    it('allocates where ptr is 0 though oldSize is where the cursor is', () => {
+      const { arena, ptr } = start(100);
+      const end = cursor(arena);
+      assert.equal(arena.realloc(0, end, end), ptr + 104);
+      assert.equal(arena.realloc(0, cursor(arena), 10), ptr + 104 + up(end, 8));
+    });
+
+    it('allocates in place where oldSize is 0 and ptr is the cursor', () => {
+      const { arena, ptr } = start(104);
+      assert.equal(arena.realloc(ptr + 104, 0, 10), ptr + 104);
+      assert.equal(arena.used, 114);
+      const outside = arena.mark();
+      assert.equal(arena.realloc(ptr + 114, 0, 6, 2), ptr + 114);
+      arena.release(outside);
+      assert.equal(arena.used, 114);
     });
 
     it('shrinks the last block in place, and its tail is free', () => {
@@ -73,6 +91,44 @@ for (const [kind, options] of KINDS) {
         size = more;
       }
       assert.equal(cursor(arena), ptr + 500_000);
+    });
+
+    it('grows the last block in place up to the last byte of its chunk, and of its limit', () => {
+      for (const limit of [4000, 2 ** 20]) {
+        const arena = alone({ capacity: 4000, limit, ...options });
+        const { capacity } = arena;
+        wall(arena);
+        const ptr = arena.alloc(8);
+        fill(arena.memory, ptr, 8);
+        for (const size of [9, 3999, capacity - 1, capacity]) {
+          assert.equal(arena.realloc(ptr, arena.used, size), ptr);
+          assert.equal(arena.used, size);
+          assertFilled(arena.memory, ptr, 8);
+        }
+        assert.equal(arena.capacity, capacity, 'no other chunk');
+      }
+    });
+
+    it('counts what a block grew by in highWater, also after it shrank', () => {
+      const { arena, ptr } = start(100);
+      arena.realloc(ptr, 100, 900);
+      assert.equal(arena.highWater, 900);
+      arena.realloc(ptr, 900, 50);
+      arena.realloc(ptr, 50, 60);
+      assert.equal(arena.used, 60);
+      assert.equal(arena.highWater, 900);
+      arena.reset();
+      assert.equal(arena.highWater, 900);
+    });
+
+    it('grows a block that a release left the last one, in the scope of an older mark', () => {
+      const { arena } = start(100);
+      const outer = arena.mark();
+      const block = arena.alloc(50, 8);
+      arena.release(arena.mark());
+      assert.equal(arena.realloc(block, 50, 60), block);
+      arena.release(outer);
+      assert.equal(arena.used, 100);
     });
 
     it('grows the last block in place across the end of its chunk into a free neighbour', () => {
@@ -152,6 +208,18 @@ for (const [kind, options] of KINDS) {
         assertFilled(memory, grown, 200);
       });
     }
+
+    it('copies the last block where it grows and is no multiple of align', () => {
+      for (const align of ALIGNMENTS.slice(1)) {
+        const { arena, memory } = start(0);
+        arena.alloc(align - (cursor(arena) % align) + align / 2, 1);
+        const ptr = arena.alloc(20, 1);
+        fill(memory, ptr, 20);
+        const grown = arena.realloc(ptr, 20, 21, align);
+        assert.equal(grown, up(ptr + 20, align));
+        assertFilled(memory, grown, 20);
+      }
+    });
 
     it('keeps a block in place that meets a larger alignment by chance', () => {
       const { arena, ptr } = start(100);
@@ -292,9 +360,11 @@ for (const [kind, options] of KINDS) {
         [ptr - 8, 8],
         [far, 5001],
         [far - 1, 2],
+        [far - 8, 5008],
         [far + 5000, 1],
         [ptr, far - ptr],
         [ptr, far - ptr + 100],
+        [ptr, far - ptr + 5000],
         [8, 8],
         [1, 1],
         [2 ** 32 - 1, 1],

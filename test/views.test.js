@@ -4,6 +4,7 @@ import {
   TYPED,
   throwsArgument,
   throwsBounds,
+  throwsFreed,
   throwsCode,
   throwsOutOfMemory,
   throwsSize,
@@ -255,6 +256,19 @@ describe('the view cache', () => {
     changedInTheMiddle((arena) => arena.float32(8, 8));
   });
 
+  it('keeps the views behind one of another type that takes the same place', () => {
+    const arena = new Arena({ memory: small() });
+    const run = (type) => {
+      arena.reset();
+      return [arena.int8(4), arena[type](8), arena.int16(4), arena.float64(4)];
+    };
+    const first = run('float32');
+    const second = run('int32');
+    assertAllNew([second[1]], [first[1]]);
+    assertSame(second.toSpliced(1, 1), first.toSpliced(1, 1));
+    assertSame(run('int32'), second);
+  });
+
   it('misses on a block without a view before it', () => {
     const arena = new Arena({ memory: small() });
     const view = arena.float32(8);
@@ -341,6 +355,15 @@ describe('the view cache', () => {
     arena.release(mark);
     arena.reset();
     assertSame([arena.int8(1), arena.int8(2)], first);
+  });
+
+  it('has no more entries than the longest frame has views, however frames differ', () => {
+    const arena = new Arena({ memory: small() });
+    for (let frame = 0; frame < 50; frame++) {
+      arena.reset();
+      for (let i = 0; i < 10; i++) arena.uint8(1 + ((frame + i) % 7));
+    }
+    assert.equal(arena._cache.length, 11, 'ten views, and a miss behind them');
   });
 
   it('is off with views: 0', () => {
@@ -504,6 +527,27 @@ describe('arena.view', () => {
     assert.equal(arena.view(Uint8Array, first, 4000).length, 4000);
     assert.equal(arena.view(Uint8Array, second, 4000).length, 4000);
     throwsBounds(() => arena.view(Uint8Array, first, second - first + 1));
+  });
+
+  it('refuses an offset that is no integer, in whatever chunk', () => {
+    const arena = new Arena({ memory: small() });
+    const first = arena.alloc(64);
+    for (const ptr of [first, arena.alloc(2000)]) {
+      for (const off of [ptr + 0.5, -ptr, NaN, Infinity]) {
+        throwsBounds(() => arena.view(Uint8Array, off, 1));
+        throwsBounds(() => arena.view(Uint8Array, off, 0));
+      }
+    }
+  });
+
+  it('finds no block in an arena that has no chunk, not even one of 0 bytes', () => {
+    const arena = new Arena({ memory: small() });
+    for (const ptr of [0, 1, 2]) throwsBounds(() => arena.view(Uint8Array, ptr, 0));
+    const mark = arena.mark();
+    for (const ptr of [0, 1, 2]) throwsBounds(() => arena.promote(mark, ptr, 0, 1));
+    arena.release(mark);
+    arena.free();
+    throwsFreed(() => arena.view(Uint8Array, 1, 0));
   });
 
   it('refuses an offset that is no multiple of the element size', () => {

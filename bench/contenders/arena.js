@@ -19,7 +19,7 @@ export function contender() {
     grow: (old, kind, length) => {
       const { byteOffset, byteLength, BYTES_PER_ELEMENT: size } = old;
       const block = arena.realloc(byteOffset, byteLength, length * size, size);
-      return arena.view(old.constructor, block, length);
+      return viewAt(arena, kind, block, length);
     },
     mark: () => arena.mark(),
     release: (mark) => arena.release(mark),
@@ -41,5 +41,22 @@ function view(arena, kind, length) {
       return arena.float32(length);
     default:
       return arena.float64(length);
+  }
+}
+
+function viewAt(arena, kind, block, length) {
+  switch (kind) {
+    case 1:
+      return arena.view(Uint8Array, block, length);
+    case 2:
+      return arena.view(Uint16Array, block, length);
+    case 3:
+      return arena.view(Uint32Array, block, length);
+    case 4:
+      return arena.view(Int32Array, block, length);
+    case 5:
+      return arena.view(Float32Array, block, length);
+    default:
+      return arena.view(Float64Array, block, length);
   }
 }

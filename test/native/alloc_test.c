@@ -64,6 +64,18 @@ static void zero_bytes_at_the_end_of_a_full_chunk_need_no_other(void) {
   SOUND();
 }
 
+static void what_fits_below_the_limit_takes_no_slow_path(void) {
+  set_up();
+  alloc(10, 1, 1);
+  chunks.memory.refusal = 0; /* which a slow path sets first */
+  alloc(10, 8, 1);
+  alloc(arena.limit - arena.cursor, 1, 1);
+  alloc(0, 1, 1);
+  EXPECT(chunks.memory.refusal == 0);
+  alloc(1, 1, 1);
+  EXPECT(chunks.memory.refusal != 0);
+}
+
 static void pointers_go_on_without_a_gap_through_any_growth(void) {
   set_up();
   uintptr_t next = alloc(100, 1, 1);
@@ -141,6 +153,14 @@ static void an_oversized_block_does_not_inflate_the_chunks_after_it(void) {
   SOUND();
 }
 
+static void a_big_arena_goes_on_by_64_kibibytes(void) {
+  set_up();
+  alloc(2 * MEMORY_PAGE, 1, 1);
+  size_t capacity = arena.capacity;
+  alloc(left() + 1, 1, 1);
+  EXPECT(arena.capacity == capacity + MEMORY_PAGE);
+}
+
 static void a_small_arena_takes_a_small_chunk(void) {
   set_up();
   alloc(16, 1, 1);
@@ -209,6 +229,15 @@ static void a_limit_counts_padding_before_a_first_block(void) {
   EXPECT(padding > 40000 && !block);
   EXPECT(chunks.memory.refusal == REFUSED_BY_LIMIT);
   EXPECT(chunks_live(&chunks) == 0 && arena.capacity == 0);
+  SOUND();
+}
+
+static void a_limit_that_padding_passes_is_named_after_a_growth(void) {
+  size_t size = 16 * MEMORY_PAGE;
+  set_up_with(size + 100, false);
+  EXPECT(!arena_alloc(&arena, size, 65536));
+  EXPECT(chunks.memory.grows == 1 && chunks.memory.refusal == REFUSED_BY_LIMIT);
+  EXPECT(chunks_live(&chunks) == 0);
   SOUND();
 }
 
@@ -341,6 +370,7 @@ int main(void) {
   CLAIM(padding_counts_as_used);
   CLAIM(zero_bytes_give_a_valid_aligned_address);
   CLAIM(zero_bytes_at_the_end_of_a_full_chunk_need_no_other);
+  CLAIM(what_fits_below_the_limit_takes_no_slow_path);
   CLAIM(pointers_go_on_without_a_gap_through_any_growth);
   CLAIM(behind_a_neighbour_an_arena_goes_on_in_another_chunk);
   CLAIM(a_skipped_tail_does_not_count_as_used);
@@ -348,6 +378,7 @@ int main(void) {
   CLAIM(a_freed_neighbour_with_another_behind_is_absorbed);
   CLAIM(an_outsider_makes_an_arena_go_on_behind_its_pages);
   CLAIM(an_oversized_block_does_not_inflate_the_chunks_after_it);
+  CLAIM(a_big_arena_goes_on_by_64_kibibytes);
   CLAIM(a_small_arena_takes_a_small_chunk);
   CLAIM(ten_thousand_arenas_of_a_kibibyte_take_11_mebibytes);
   CLAIM(a_reserved_capacity_is_there_at_once);
@@ -355,6 +386,7 @@ int main(void) {
   CLAIM(a_limit_is_exact_by_one_byte);
   CLAIM(a_limit_counts_padding);
   CLAIM(a_limit_counts_padding_before_a_first_block);
+  CLAIM(a_limit_that_padding_passes_is_named_after_a_growth);
   CLAIM(a_limit_of_padding_alone_leaves_no_byte);
   CLAIM(a_limit_of_nothing_allows_nothing_but_nothing);
   CLAIM(a_limit_is_exact_over_several_chunks);

@@ -70,6 +70,13 @@ static void payloads_start_at_multiples_of_16(void) {
   SOUND();
 }
 
+static void nothing_but_0_bytes_fits_at_the_end_of_a_chunk(void) {
+  set_up();
+  struct chunk *chunk = take(100);
+  EXPECT(chunk_fits(chunk, chunk_end(chunk), 0) && !chunk_fits(chunk, chunk_end(chunk), 1));
+  EXPECT(!chunk_fits(chunk, chunk_end(chunk) + 1, 0));
+}
+
 static void chunks_follow_each_other_without_a_gap(void) {
   set_up();
   struct chunk *row[3];
@@ -501,6 +508,14 @@ static void a_take_without_growth_does_not_grow(void) {
   SOUND();
 }
 
+static void a_take_without_growth_gets_the_last_bytes_that_are_there(void) {
+  set_up();
+  size_t all = chunks.memory.end - CHUNK_HEADER - CHUNK_LEAST - chunks.first - CHUNK_HEADER;
+  EXPECT(!chunk_take(&chunks, all, 1, 0, false) && host.asked == 0);
+  EXPECT(chunk_take(&chunks, all - CHUNK_ALIGN, 1, 0, false) && host.asked == 0);
+  SOUND();
+}
+
 /* Takes all that there is but a header's bytes more than the least of the top. */
 static struct chunk *fill_all_but_a_header(void) {
   size_t size = chunks.memory.end - chunks.memory.frontier - 3 * CHUNK_HEADER - CHUNK_LEAST;
@@ -569,6 +584,26 @@ static void before_a_refusal_every_free_chunk_is_looked_at(void) {
   SOUND();
 }
 
+/* Frees a chunk of 1,900 bytes, and then so many of 1,100, which stand before it in its bin. */
+static struct chunk *give_before(size_t count) {
+  struct chunk *row[20];
+  set_up();
+  for (size_t i = 0; i <= count; i++) {
+    row[i] = take(i ? 1100 : 1900);
+    take(16);
+  }
+  for (size_t i = 0; i <= count; i++) chunk_give(&chunks, row[i]);
+  return row[0];
+}
+
+static void eight_free_chunks_of_a_bin_are_looked_at(void) {
+  struct chunk *fits = give_before(7);
+  EXPECT(take(1900) == fits);
+  fits = give_before(8);
+  EXPECT(take(1900) != fits);
+  SOUND();
+}
+
 static void a_hundred_thousand_free_chunks_stay_sound(void) {
   static struct chunk *row[200000];
   host_open_chunks(&chunks, 400, 400);
@@ -619,6 +654,7 @@ int main(void) {
   CLAIM(a_new_memory_is_sound_and_empty);
   CLAIM(the_first_chunk_is_the_first_bytes);
   CLAIM(payloads_start_at_multiples_of_16);
+  CLAIM(nothing_but_0_bytes_fits_at_the_end_of_a_chunk);
   CLAIM(chunks_follow_each_other_without_a_gap);
   CLAIM(a_chunk_has_room_at_its_alignment);
   CLAIM(a_chunk_gets_what_is_wanted);
@@ -659,12 +695,14 @@ int main(void) {
   CLAIM(a_refused_take_gives_nothing);
   CLAIM(the_last_byte_can_be_taken);
   CLAIM(a_take_without_growth_does_not_grow);
+  CLAIM(a_take_without_growth_gets_the_last_bytes_that_are_there);
   CLAIM(a_chunk_for_0_bytes_has_the_least_where_the_top_has_hardly_more);
   CLAIM(dirty_bytes_stay_known_beside_a_chunk_for_0_bytes);
   CLAIM(ensured_bytes_are_taken_without_growth);
   CLAIM(ensured_bytes_follow_an_outsider);
   CLAIM(bytes_that_can_not_be_had_are_not_ensured);
   CLAIM(before_a_refusal_every_free_chunk_is_looked_at);
+  CLAIM(eight_free_chunks_of_a_bin_are_looked_at);
   CLAIM(a_hundred_thousand_free_chunks_stay_sound);
   CLAIM(clean_bytes_stay_clean_through_splitting_and_merging);
   CLAIM(a_trim_below_the_clean_bytes_keeps_them_known);

@@ -96,6 +96,28 @@ static void give_all(size_t stride) {
   count = 0;
 }
 
+/* An allocator of the program's own */
+
+static bool never_resizes(struct allocator *allocator, void *block, size_t old_size,
+                          size_t new_size, size_t align) {
+  (void)allocator, (void)block, (void)old_size, (void)new_size, (void)align;
+  return false;
+}
+
+static void what_has_to_move_to_shrink_takes_no_more_with_it_than_fits(void) {
+  unsigned char bytes[200];
+  memset(bytes, 7, sizeof bytes);
+  struct fixed_buffer buffer;
+  fixed_buffer_init(&buffer, bytes, sizeof bytes);
+  on = fixed_buffer_allocator(&buffer);
+  struct allocator_methods methods = *on->methods;
+  methods.resize = never_resizes;
+  on->methods = &methods;
+  count = 0;
+  EXPECT(take(100, 1) && remap(&blocks[0], 10));
+  EXPECT(blocks[0].start == bytes + 100 && reads((uintptr_t)bytes + 110, 90, 7));
+}
+
 /* Chunks as an allocator */
 
 static void chunks_honour_every_alignment(void) {
@@ -123,6 +145,20 @@ static void chunks_refuse_what_would_wrap(void) {
     EXPECT(chunks_live(&chunks) == live && all_intact());
     EXPECT_SOUND(check_chunks(&chunks));
   }
+}
+
+static void chunks_name_what_would_wrap(void) {
+  set_up_memory();
+  chunks.memory.refusal = 0;
+  EXPECT(!allocator_alloc(on, SIZE_MAX, 64) && chunks.memory.refusal == REFUSED_BY_MAXIMUM);
+}
+
+static void a_resize_to_the_same_size_gives_back_what_the_alignment_did_not_take(void) {
+  set_up_memory();
+  EXPECT(take(100, 4096) && take(100, 1));
+  size_t live = chunks_live(&chunks);
+  EXPECT(resize(&blocks[0], 100) && chunks_live(&chunks) < live && all_intact());
+  EXPECT_SOUND(check_chunks(&chunks));
 }
 
 static void chunks_grow_into_the_frontier_and_free_neighbours(void) {
@@ -387,6 +423,49 @@ static void a_first_chunk_has_a_step_or_what_is_left(void) {
   EXPECT(fixed_buffer_remaining(&buffer) == 200);
 }
 
+static size_t noted;
+
+void backing_note(enum memory_refusal why) {
+  noted = why;
+}
+
+/* An arena on an allocator that counts what is asked of it. */
+static void set_up_counted(void) {
+  set_up_memory();
+  tracking_init(&between[0], on);
+  arena_init(&arena, tracking_allocator(&between[0]), SIZE_MAX, false);
+}
+
+static void an_arena_takes_no_more_than_it_needs_for_a_big_block(void) {
+  set_up_counted();
+  EXPECT(arena_reserve(&arena, 0) && between[0].live == CHUNK_HEADER && arena.capacity == 0);
+  for (size_t align = 8; align <= 64; align *= 2) {
+    set_up_counted();
+    EXPECT(arena_alloc(&arena, 96000, align));
+    EXPECT(between[0].live == CHUNK_HEADER + 96000 + (align > 16 ? align - 16 : 0));
+  }
+}
+
+static void an_arena_goes_on_by_a_step_where_it_may(void) {
+  static _Alignas(16) unsigned char bytes[4096];
+  struct fixed_buffer buffer;
+  fixed_buffer_init(&buffer, bytes, sizeof bytes);
+  arena_init(&arena, fixed_buffer_allocator(&buffer), SIZE_MAX, false);
+  EXPECT(arena_alloc(&arena, 50, 1) && arena_alloc(&arena, 1000, 1));
+  EXPECT(arena.capacity == 2 * KIB);
+  arena_trim(&arena, 0);
+  EXPECT(arena.capacity == 1056 && fixed_buffer_remaining(&buffer) == 4096 - 1056 - CHUNK_HEADER);
+}
+
+static void a_refused_chunk_is_asked_for_once_and_noted(void) {
+  set_up_counted();
+  noted = 0;
+  EXPECT(!arena_reserve(&arena, SIZE_MAX / 2));
+  EXPECT(between[0].failures == 1 && noted == REFUSED_BY_BACKING);
+  noted = 0;
+  EXPECT(!arena_reserve(&arena, SIZE_MAX) && noted == REFUSED_BY_BACKING);
+}
+
 /* An arena's resize */
 
 static void set_up_arena(bool zero) {
@@ -403,6 +482,17 @@ static void an_arenas_last_block_is_resized_where_it_is(void) {
   EXPECT(reads(last, 20, 2) && arena_used(&arena) == 100010);
   EXPECT(arena_resize(&arena, (void *)last, 100000, 5) && arena_used(&arena) == 15);
   EXPECT(arena_resize(&arena, (void *)last, 5, 0) && alloc(1, 1, 1) == last);
+  SOUND();
+}
+
+static void an_arena_remaps_where_it_is_or_elsewhere(void) {
+  set_up();
+  struct allocator *as_allocator = arena_allocator(&arena);
+  void *block = (void *)alloc(100, 8, 1);
+  EXPECT(allocator_remap(as_allocator, block, 100, 200, 8) == block);
+  alloc(1, 1, 2);
+  void *moved = allocator_remap(as_allocator, block, 200, 300, 8);
+  EXPECT(moved && moved != block && reads((uintptr_t)moved, 100, 1));
   SOUND();
 }
 
@@ -489,15 +579,22 @@ static void a_freed_arena_refuses_through_the_interface(void) {
 }
 
 int main(void) {
+  CLAIM(what_has_to_move_to_shrink_takes_no_more_with_it_than_fits);
   CLAIM(chunks_honour_every_alignment);
   CLAIM(chunks_refuse_what_would_wrap);
+  CLAIM(chunks_name_what_would_wrap);
+  CLAIM(a_resize_to_the_same_size_gives_back_what_the_alignment_did_not_take);
   CLAIM(chunks_grow_into_the_frontier_and_free_neighbours);
   CLAIM(a_block_grows_into_what_its_chunk_has_to_spare);
   CLAIM(chunks_give_back_what_they_shrink_by);
   CLAIM(chunks_move_what_cannot_grow);
   CLAIM(what_was_written_to_a_chunk_is_not_clean_for_a_zeroing_arena);
   CLAIM(a_first_chunk_has_a_step_or_what_is_left);
+  CLAIM(an_arena_takes_no_more_than_it_needs_for_a_big_block);
+  CLAIM(an_arena_goes_on_by_a_step_where_it_may);
+  CLAIM(a_refused_chunk_is_asked_for_once_and_noted);
   CLAIM(an_arenas_last_block_is_resized_where_it_is);
+  CLAIM(an_arena_remaps_where_it_is_or_elsewhere);
   CLAIM(an_arenas_other_blocks_only_shrink);
   CLAIM(a_block_from_before_the_mark_does_not_grow);
   CLAIM(an_arenas_limit_bounds_a_resize);

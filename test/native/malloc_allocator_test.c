@@ -17,6 +17,7 @@
 
 #include "arena.h"
 #include "harness.h"
+#include "memory.h"
 
 #define SEEDS 8
 #define OPERATIONS 150000
@@ -84,6 +85,24 @@ static void what_no_object_can_have_is_refused(void) {
     }
     EXPECT(!allocator_alloc(on, SIZE_MOST + 1, align));
     EXPECT(!allocator_remap(on, block, 100, SIZE_MOST + 1, align));
+    EXPECT(reads(block, 100, 7));
+    allocator_free(on, block, 100, align);
+  }
+}
+
+/* AddressSanitizer's malloc is to fail as others do. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+  return "allocator_may_return_null=1";
+}
+
+static void what_memory_has_not_is_refused(void) {
+  for (size_t align = 8; align <= 4096; align *= 512) {
+    void *block = allocator_alloc(on, 100, align);
+    EXPECT(block);
+    memset(block, 7, 100);
+    EXPECT(!allocator_alloc(on, SIZE_MOST, align));
+    EXPECT(!allocator_remap(on, block, 100, SIZE_MOST, align));
     EXPECT(reads(block, 100, 7));
     allocator_free(on, block, 100, align);
   }
@@ -167,6 +186,15 @@ static void a_zeroing_arena_reads_0_in_memory_that_was_used(void) {
     arena_reset(&arena);
   }
   arena_free(&arena);
+}
+
+/* What lets a memory grow (test/native/host.c) is no part of this program. */
+static void a_memory_does_not_grow_where_the_program_does_not_say_how(void) {
+  struct memory memory = {.frontier = MEMORY_PAGE, .end = 2 * MEMORY_PAGE};
+  memory.maximum = 9 * MEMORY_PAGE;
+  EXPECT(memory_reach(&memory, memory.end));
+  EXPECT(!memory_reach(&memory, memory.end + 1) && memory.refusal == REFUSED_BY_HOST);
+  EXPECT(memory.frontier == MEMORY_PAGE && memory.end == 2 * MEMORY_PAGE && memory.grows == 0);
 }
 
 /* Random programs */
@@ -369,12 +397,14 @@ int main(int count, char **arguments) {
   CLAIM(every_alignment_is_honoured);
   CLAIM(blocks_of_0_bytes_are_somewhere_and_can_be_freed);
   CLAIM(what_no_object_can_have_is_refused);
+  CLAIM(what_memory_has_not_is_refused);
   CLAIM(in_place_a_block_shrinks_and_does_not_grow);
   CLAIM(remapping_keeps_the_contents_and_the_alignment);
   CLAIM(all_allocators_on_malloc_are_one);
   CLAIM(an_arena_gives_its_memory_back_when_it_is_freed);
   CLAIM(an_arena_that_cannot_be_served_is_as_it_was);
   CLAIM(a_zeroing_arena_reads_0_in_memory_that_was_used);
+  CLAIM(a_memory_does_not_grow_where_the_program_does_not_say_how);
   CLAIM(random_programs_find_no_block_changed);
   return harness_end();
 }

@@ -236,6 +236,19 @@ static void behind_a_mark_an_arena_holds_only_what_came_after(void) {
   EXPECT(arena_holds(&arena, inner.position, arena.cursor, 0));
 }
 
+static void behind_a_mark_an_arena_holds_what_came_after_at_a_lower_address(void) {
+  set_up();
+  arena_init(&neighbours[neighbours_count++], chunks_allocator(&chunks), SIZE_MAX, false);
+  EXPECT(arena_reserve(&neighbours[0], 5000));
+  alloc(100, 1, 1);
+  struct arena_mark mark = arena_mark(&arena);
+  fence_in();
+  arena_free(&neighbours[0]);
+  uintptr_t there = alloc(left() + 10, 1, 1);
+  EXPECT(there < mark.position && arena_holds(&arena, mark.position, there, 10));
+  SOUND();
+}
+
 static void behind_a_mark_in_an_empty_arena_it_holds_everything(void) {
   set_up();
   struct arena_mark mark = arena_mark(&arena);
@@ -261,6 +274,7 @@ int main(void) {
   CLAIM(a_scope_is_refused_nothing_by_the_one_before);
   CLAIM(an_arena_holds_its_blocks_and_nothing_else);
   CLAIM(behind_a_mark_an_arena_holds_only_what_came_after);
+  CLAIM(behind_a_mark_an_arena_holds_what_came_after_at_a_lower_address);
   CLAIM(behind_a_mark_in_an_empty_arena_it_holds_everything);
   return harness_end();
 }

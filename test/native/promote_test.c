@@ -274,6 +274,16 @@ static void a_full_limit_lets_a_block_be_promoted(void) {
   SOUND();
 }
 
+static void a_block_that_fills_the_limit_is_promoted_where_it_is(void) {
+  set_up_with(150, false);
+  alloc(100, 1, 1);
+  struct arena_mark mark = arena_mark(&arena);
+  uintptr_t block = alloc(50, 1, 3);
+  EXPECT(promote(mark, block, 50, 1) == block && chunks_held() == 1);
+  EXPECT(arena_used(&arena) == 150);
+  SOUND();
+}
+
 static void a_full_limit_lets_a_block_be_promoted_that_home_has_no_room_for(void) {
   set_up_with(SIZE_MAX, false);
   alloc(1, 1, 1);
@@ -342,6 +352,7 @@ int main(void) {
   CLAIM(out_of_memory_in_a_later_chunk_leaves_scope_and_block_as_they_were);
   CLAIM(a_limit_that_leaves_no_room_for_padding_leaves_scope_and_block);
   CLAIM(a_full_limit_lets_a_block_be_promoted);
+  CLAIM(a_block_that_fills_the_limit_is_promoted_where_it_is);
   CLAIM(a_full_limit_lets_a_block_be_promoted_that_home_has_no_room_for);
   CLAIM(a_full_limit_lets_a_block_be_promoted_that_padding_keeps_from_home);
   CLAIM(a_promotion_in_a_zeroing_arena_keeps_the_block_and_the_promise);

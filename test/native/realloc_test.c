@@ -9,6 +9,7 @@ static void nothing_is_allocated_anew(void) {
   uintptr_t block = grow(0, 0, 10, 8);
   EXPECT(block == arena.base && arena_used(&arena) == 10);
   EXPECT(grow(block, 0, 10, 1) == block + 10);
+  EXPECT(grow(block, 0, 0, 1) == block + 20);
   SOUND();
 }
 

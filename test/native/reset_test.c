@@ -28,6 +28,25 @@ static void reset_keeps_the_capacity(void) {
   SOUND();
 }
 
+static void reset_leaves_all_of_a_chunk_to_the_hot_path(void) {
+  set_up();
+  alloc(50000, 1, 1);
+  arena_reset(&arena);
+  EXPECT(arena.limit == chunk_end(chunk_of(arena.start)));
+}
+
+static void reset_of_one_chunk_leaves_it_where_it_is(void) {
+  set_up();
+  arena_init(&neighbours[neighbours_count++], chunks_allocator(&chunks), SIZE_MAX, false);
+  EXPECT(arena_reserve(&neighbours[0], 5000));
+  alloc(100, 1, 1);
+  uintptr_t base = arena.base;
+  arena_free(&neighbours[0]); /* leaves a place before it that would do, too */
+  arena_reset(&arena);
+  EXPECT(arena.base == base && arena.start == base);
+  SOUND();
+}
+
 static void reset_of_an_empty_arena_does_nothing(void) {
   set_up();
   arena_mark(&arena);
@@ -85,6 +104,41 @@ static void reset_keeps_the_capacity_in_several_chunks_where_no_single_one_is_to
   EXPECT(alloc(10, 1, 1) == base);
 }
 
+/* Fills the memory up to free chunks of these sizes, none next to another. */
+static void scatter(const size_t *sizes, size_t count) {
+  struct arena *pieces[16];
+  for (size_t i = 0; i < 2 * count; i++) {
+    pieces[i / 2] = &neighbours[neighbours_count++];
+    arena_init(pieces[i / 2], chunks_allocator(&chunks), SIZE_MAX, false);
+    EXPECT(arena_reserve(pieces[i / 2], i % 2 ? sizes[i / 2] : 16));
+  }
+  take_all();
+  for (size_t i = 0; i < count; i++) arena_free(pieces[i]);
+}
+
+static void reset_in_several_chunks_takes_hardly_more_than_the_capacity(void) {
+  set_up_fixed(16);
+  alloc(30000, 1, 1);
+  fence_in();
+  alloc(35000, 1, 1);
+  fence_in();
+  size_t capacity = arena.capacity;
+  scatter((size_t[]){50000, 50000}, 2);
+  arena_reset(&arena);
+  EXPECT(chunks_held() > 1 && arena.capacity >= capacity && arena.capacity < capacity + 5000);
+  SOUND();
+}
+
+static void reset_in_several_chunks_takes_big_ones_first(void) {
+  set_up_fixed(16);
+  use_chunks(7);
+  size_t capacity = arena.capacity;
+  scatter((size_t[]){20000, 20000, 20000, 8500, 8500, 8500, 8500, 8500, 8500}, 9);
+  arena_reset(&arena);
+  EXPECT(chunks_held() == 3 && arena.capacity >= capacity);
+  SOUND();
+}
+
 static void resets_again_and_again_keep_the_capacity_in_a_full_memory(void) {
   set_up_fixed(8);
   use_chunks(10);
@@ -96,6 +150,22 @@ static void resets_again_and_again_keep_the_capacity_in_a_full_memory(void) {
     EXPECT(arena.capacity >= capacity);
     for (size_t j = 0; j < 10; j++) alloc(100 + j * 50, 1, 1);
   }
+}
+
+static void reset_keeps_a_smallest_chunk_that_stands_before_the_top(void) {
+  set_up_fixed(1);
+  alloc(100, 1, 1);
+  alloc(left(), 1, 1);
+  EXPECT(arena.cursor % 32); /* so that 0 bytes at a multiple of 32 take another chunk */
+  struct arena *neighbour = fence_in();
+  uintptr_t last = chunks.memory.end - CHUNK_HEADER - 2 * CHUNK_LEAST;
+  EXPECT(arena_alloc(neighbour, last - neighbour->cursor, 1));
+  alloc(0, 32, 1);
+  size_t capacity = arena.capacity;
+  EXPECT(chunks_held() == 2 && (uintptr_t)chunk_of(arena.start) == last && left() == CHUNK_ALIGN);
+  arena_reset(&arena);
+  EXPECT(arena.capacity == capacity);
+  SOUND();
 }
 
 static void a_frame_that_fits_a_full_memory_fits_it_again_after_a_reset(void) {
@@ -282,6 +352,7 @@ static void a_freed_arena_allocates_nothing_not_even_0_bytes(void) {
   alloc(100, 1, 1);
   arena_mark(&arena);
   arena_free(&arena);
+  EXPECT(arena.mark == 0);
   EXPECT(!arena_alloc(&arena, 0, 1) && !arena_alloc(&arena, 1, 1));
   EXPECT(!arena_alloc(&arena, 0, 65536) && !arena_alloc(&arena, SIZE_MAX, 1));
   EXPECT(!arena_alloc_zeroed(&arena, 0, 1) && !arena_alloc_zeroed(&arena, 1, 1));
@@ -311,12 +382,17 @@ static void a_freed_arena_begins_anew(void) {
 int main(void) {
   CLAIM(reset_frees_everything);
   CLAIM(reset_keeps_the_capacity);
+  CLAIM(reset_leaves_all_of_a_chunk_to_the_hot_path);
+  CLAIM(reset_of_one_chunk_leaves_it_where_it_is);
   CLAIM(reset_of_an_empty_arena_does_nothing);
   CLAIM(reset_of_several_chunks_leaves_one_of_the_same_capacity);
   CLAIM(reset_with_a_spare_leaves_one_chunk);
   CLAIM(reset_does_not_grow_the_memory);
   CLAIM(reset_keeps_the_capacity_in_several_chunks_where_no_single_one_is_to_be_had);
+  CLAIM(reset_in_several_chunks_takes_hardly_more_than_the_capacity);
+  CLAIM(reset_in_several_chunks_takes_big_ones_first);
   CLAIM(resets_again_and_again_keep_the_capacity_in_a_full_memory);
+  CLAIM(reset_keeps_a_smallest_chunk_that_stands_before_the_top);
   CLAIM(a_frame_that_fits_a_full_memory_fits_it_again_after_a_reset);
   CLAIM(a_frame_of_several_chunks_needs_one_the_next_time);
   CLAIM(trim_gives_back_what_is_not_used);

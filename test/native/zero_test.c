@@ -161,6 +161,46 @@ static void bytes_that_were_never_used_are_not_written(void) {
   SOUND();
 }
 
+static void recycled_bytes_are_wiped_4_kibibytes_at_a_time(void) {
+  set_up_dirty();
+  EXPECT(arena_reserve(&arena, 50000));
+  zeroed(10, 1);
+  EXPECT(arena.limit == arena.start + 4096 && reads(arena.limit, 4096, 0xa5));
+  SOUND();
+}
+
+static void bytes_that_were_never_used_are_within_the_limit_at_once(void) {
+  set_up_with(SIZE_MAX, true);
+  dirty(4096 - CHUNK_HEADER); /* and the next header counts as used */
+  EXPECT(arena_reserve(&arena, 50000));
+  zeroed(10, 1);
+  EXPECT(arena.limit == chunk_end(chunk_of(arena.start)));
+  SOUND();
+}
+
+static void a_block_that_grows_within_wiped_bytes_wipes_no_more(void) {
+  set_up_dirty();
+  EXPECT(arena_reserve(&arena, 50000));
+  uintptr_t block = zeroed(10, 1);
+  uintptr_t limit = arena.limit;
+  EXPECT(arena_resize(&arena, (void *)block, 10, 20) && arena.limit == limit);
+  EXPECT(arena_resize(&arena, (void *)block, 20, limit - block) && arena.limit == limit);
+  SOUND();
+}
+
+static void an_arena_that_does_not_zero_writes_nothing_of_its_own(void) {
+  set_up();
+  dirty(10 * MEMORY_PAGE);
+  alloc(1, 1, 1);
+  struct arena_mark mark = arena_mark(&arena);
+  uintptr_t block = (uintptr_t)arena_alloc(&arena, 6000, 64);
+  EXPECT(block - mark.position > 8 && chunks_held() == 1);
+  EXPECT(reads(block + 2000, 4000, 0xa5)); /* behind what was the frontier */
+  EXPECT(arena_promote(&arena, mark, (void *)block, 50, 64) == (void *)block);
+  EXPECT(reads(mark.position, block - mark.position, 0xa5));
+  SOUND();
+}
+
 static void an_allocation_of_zeroes_in_an_arena_that_does_not_zero_reads_0(void) {
   set_up();
   dirty(10 * MEMORY_PAGE);
@@ -183,6 +223,19 @@ static void an_allocation_of_zeroes_after_the_hot_path_went_on_reads_0(void) {
   uintptr_t block = (uintptr_t)arena_alloc_zeroed(&arena, 900, 1);
   EXPECT(block && reads(block, 900, 0));
   SOUND();
+}
+
+static void an_allocation_of_zeroes_writes_no_byte_that_was_never_used(void) {
+  set_up();
+  EXPECT(arena_reserve(&arena, 2000));
+  struct arena_mark mark = arena_mark(&arena);
+  alloc(300, 1, 0xa5);
+  arena_release(&arena, mark);
+  memset((void *)(arena.start + 300), 0xcc, 1000); /* as nobody does, so that a write shows */
+  uintptr_t block = (uintptr_t)arena_alloc_zeroed(&arena, 700, 1);
+  EXPECT(reads(block, 300, 0) && reads(block + 300, 400, 0xcc));
+  block = (uintptr_t)arena_alloc_zeroed(&arena, 600, 1);
+  EXPECT(reads(block, 600, 0xcc));
 }
 
 static void a_refused_allocation_of_zeroes_leaves_the_arena_as_it_was(void) {
@@ -217,8 +270,13 @@ int main(void) {
   CLAIM(the_tail_of_a_moved_last_block_reads_0);
   CLAIM(a_block_behind_an_absorbed_neighbour_reads_0);
   CLAIM(bytes_that_were_never_used_are_not_written);
+  CLAIM(recycled_bytes_are_wiped_4_kibibytes_at_a_time);
+  CLAIM(bytes_that_were_never_used_are_within_the_limit_at_once);
+  CLAIM(a_block_that_grows_within_wiped_bytes_wipes_no_more);
+  CLAIM(an_arena_that_does_not_zero_writes_nothing_of_its_own);
   CLAIM(an_allocation_of_zeroes_in_an_arena_that_does_not_zero_reads_0);
   CLAIM(an_allocation_of_zeroes_after_the_hot_path_went_on_reads_0);
+  CLAIM(an_allocation_of_zeroes_writes_no_byte_that_was_never_used);
   CLAIM(a_refused_allocation_of_zeroes_leaves_the_arena_as_it_was);
   CLAIM(an_allocation_of_zeroes_in_a_zeroing_arena_reads_0);
   return harness_end();
