@@ -33,7 +33,8 @@ function attach(arena, req, res) {
   const session = stream?.session;
   if (session) hearOfSession(session);
   whenClosed(req, res, () => {
-    if (session && stream.writableLength) {
+    /* Not `writableLength`: of a stream that was destroyed, newer versions of Node.js say 0. */
+    if (session && stream.headersSent && !stream.writableFinished) {
       arena._sending = true;
       whenSent(session, () => sent(arena));
     }

@@ -437,6 +437,13 @@ describe('acquire and free', () => {
     throwsArgument(() => new RequestArena({ memory: newArenas().memory }));
   });
 
+  it('a wrapped handler needs a response, which says when it is over', () => {
+    const arenas = newArenas();
+    const handler = arenas.wrap(() => assert.fail('no response'));
+    for (const res of [undefined, null, {}, 'x']) throwsArgument(() => handler({}, res));
+    assert.equal(arenas.stats().live, 0);
+  });
+
   it('use one slot after the other, and its views', () => {
     const arenas = newArenas();
     const first = arenas.acquire();
@@ -798,7 +805,11 @@ describe('the memory of all', () => {
     const error = throwsOutOfMemory(() => arenas.acquire());
     assert.match(error.message, /maximum of 65536 bytes/);
     assert.equal(error.cause.code, 'ERR_ARENA_OUT_OF_MEMORY');
-    assert.equal(arenas.stats().refused, 2);
+    const errors = [];
+    const handler = arenas.wrap(() => assert.fail('no arena'));
+    handler({}, new EventEmitter(), (refusal) => errors.push(refusal.code));
+    assert.deepEqual(errors, ['ERR_ARENA_OUT_OF_MEMORY']);
+    assert.equal(arenas.stats().refused, 3);
     assert.equal(arenas.stats().live, 0);
     for (const other of others) other.free();
     arenas.acquire().free();

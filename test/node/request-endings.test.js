@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
 import { Readable } from 'node:stream';
@@ -953,6 +953,18 @@ describe('an arena in node:http2 is given back once', () => {
       assert.equal(client.pings, answersPings ? 2 : 1);
     });
   }
+
+  it('where the session is said to be closed before its stream is', async () => {
+    const session = new EventEmitter();
+    const stream = { session, headersSent: true, writableFinished: false };
+    const res = Object.assign(new EventEmitter(), { stream });
+    arenas = new RequestArenas({ reserve: MIB });
+    await arenas.wrap(async () => {})({}, res);
+    session.emit('close');
+    assert.equal(arenas.stats().live, 1);
+    res.emit('close');
+    await allGivenBack(arenas, 1);
+  });
 
   it('where no byte was written: a stream that is reset asks nothing of the client', async () => {
     const client = deferred();

@@ -695,6 +695,23 @@ describe('Fastify', () => {
     await allGivenBack(arenas, 4);
   });
 
+  it('a warning names the route as it was declared, without what was in its place', async () => {
+    arenas = new RequestArenas({ reserve: MIB, timeout: 5 });
+    await create();
+    const go = deferred();
+    app.get('/users/:secret', async () => {
+      await go.promise;
+      return 'ok';
+    });
+    const warned = once(process, 'warning');
+    const body = fetch(await serve(), '/users/1234?token=5678');
+    const [{ message }] = await warned;
+    go.resolve();
+    await body;
+    assert.match(message, /^request GET \/users\/:secret: /);
+    await allGivenBack(arenas, 1);
+  });
+
   it('a route that was declared before the plug-in was loaded is told what to do', async () => {
     app = fastify();
     later(() => app.close());
