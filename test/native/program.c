@@ -15,11 +15,11 @@ unsigned char pattern[PATTERN];
 const char *doing = "";
 size_t noted;
 struct program_counts counts;
+const unsigned char *program_next, *program_end;
 
 static struct subject subjects[SUBJECTS];
-static const unsigned char *next_byte, *last_byte;
 static size_t operation_now;
-static bool thorough; /* blocks are compared with all others when they are placed */
+static bool again; /* the operation is the one before once more, with other sizes */
 
 void program_fail(const char *file, int line, const char *what) {
   const char *slash = strrchr(file, '/');
@@ -35,29 +35,47 @@ void backing_note(enum memory_refusal why) {
 
 /* Choices */
 
-static size_t byte(void) {
-  return next_byte == last_byte ? 0 : *next_byte++;
+/*
+ * What a program is about. Where all is possible at any time, few programs do the same thing often
+ * enough to fill a memory with small blocks, or never to reset: so half of them leave some of the
+ * operations out, and each has sizes of its own, and does the same so and so often in a row.
+ */
+static struct {
+  size_t left_out; /* bit n: not the n-th operation of a table, but the `instead`-th */
+  size_t instead;
+  size_t widths; /* sizes have below so many bits, mostly */
+  size_t large;  /* so many of 256 sizes are large */
+  size_t change; /* so many of 256 operations are another subject's than the one before */
+  size_t last;   /* the operation chosen last */
+} mix;
+
+static void choose_mix(void) {
+  bool all = one_in(2);
+  mix.left_out = 0;
+  for (size_t i = 0; i < 4; i++) mix.left_out = mix.left_out << 8 | (all ? 0 : next_byte());
+  mix.instead = next_byte();
+  mix.widths = 1 + below(14);
+  mix.large = (size_t)12 >> 2 * below(4);
+  mix.change = (size_t)32 << below(3);
+  mix.last = 0;
 }
 
-size_t below(size_t n) {
-  size_t value = byte();
-  for (size_t reach = 256; reach < n; reach *= 256) value = value * 256 + byte();
-  return value % n;
-}
-
-bool one_in(size_t n) {
-  return byte() < 256 / n;
+size_t some_operation(size_t n) {
+  if (again && mix.last < n) return mix.last;
+  mix.last = below(n);
+  if (mix.left_out >> mix.last % 32 & 1) mix.last = mix.instead % n;
+  return mix.last;
 }
 
 size_t some_size(void) {
-  size_t kind = byte();
+  size_t kind = next_byte();
   if (kind >= 252) return SIZE_MAX - below(100000);
-  if (kind >= 240) return below(one_in(8) ? 400000 : 70000);
-  return below((size_t)1 << kind % 14);
+  if (kind >= 252 - mix.large) return below(one_in(8) ? 400000 : 70000);
+  return below((size_t)1 << kind % mix.widths);
 }
 
 size_t some_align(void) {
-  size_t kind = byte();
+  size_t kind = next_byte();
   return (size_t)1 << (kind >= 232 ? kind % 17 : kind % 7);
 }
 
@@ -75,25 +93,50 @@ struct subject *some_subject(void) {
 
 /* Blocks */
 
+static unsigned char end_byte(const struct block *block) {
+  return (unsigned char)(block->seed | 1);
+}
+
 bool holds(const struct block *block, size_t size) {
-  return size == 0 || memcmp((void *)block->start, pattern + block->seed, size) == 0;
+  const unsigned char *bytes = (const unsigned char *)block->start;
+  if (size == 0) return true;
+  if (MODELLED) return memcmp(bytes, pattern + block->seed, size) == 0;
+  return bytes[0] == end_byte(block) && (size < block->size || bytes[size - 1] == bytes[0]);
+}
+
+static void write_contents(const struct block *block) {
+  unsigned char *bytes = (unsigned char *)block->start;
+  if (MODELLED) {
+    memcpy(bytes, pattern + block->seed, block->size);
+  } else if (block->size) {
+    bytes[0] = bytes[block->size - 1] = end_byte(block);
+  }
 }
 
 bool reads_zero(uintptr_t start, size_t size) {
   const unsigned char *bytes = (const unsigned char *)start;
-  return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+  if (size == 0) return true;
+  if (!MODELLED) return bytes[0] == 0 && bytes[size / 2] == 0 && bytes[size - 1] == 0;
+  return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
-static void expect_apart(const struct block *block) {
+static int by_start(const void *a, const void *b) {
+  uintptr_t left = ((const struct block *)a)->start, right = ((const struct block *)b)->start;
+  return (left > right) - (left < right);
+}
+
+/* With the model, contents show it. */
+static void expect_apart(void) {
+  static struct block all[SUBJECTS * BLOCKS];
+  size_t count = 0;
   for (size_t i = 0; i < SUBJECTS; i++) {
     if (!subjects[i].kind) continue;
     for (size_t j = 0; j < subjects[i].count; j++) {
-      const struct block *other = &subjects[i].blocks[j];
-      EXPECT(other == block || other->size == 0 || block->size == 0 ||
-             block->start + block->size <= other->start ||
-             other->start + other->size <= block->start);
+      if (subjects[i].blocks[j].size) all[count++] = subjects[i].blocks[j];
     }
   }
+  qsort(all, count, sizeof *all, by_start);
+  for (size_t i = 1; i < count; i++) EXPECT(all[i - 1].start + all[i - 1].size <= all[i].start);
 }
 
 void fill(struct block *block, uintptr_t start, size_t size) {
@@ -105,8 +148,7 @@ void fill(struct block *block, uintptr_t start, size_t size) {
   if (it->in_memory && size) {
     EXPECT(start >= program_chunks.first && size <= program_chunks.memory.frontier - start);
   }
-  if (thorough) expect_apart(block);
-  memcpy((void *)start, pattern + block->seed, size);
+  write_contents(block);
 }
 
 void add_block(uintptr_t start, size_t size, size_t align) {
@@ -179,6 +221,7 @@ static void expect_all_back(void) {
 
 /* An arena whose parent was used knows more of how far that went than its model. */
 static void note_parents(void) {
+  if (!MODELLED) return;
   for (struct subject *parent = it->parent; parent; parent = parent->parent) {
     if (!is_arena(parent)) continue;
     EXPECT(high_water(&parent->arena) >= parent->most_used);
@@ -190,7 +233,7 @@ static void open_subject(void) {
   static const struct behaviour *const kinds[] = {
       &arena_behaviour, &arena_behaviour, &arena_behaviour,  &heap_behaviour,
       &heap_behaviour,  &pool_behaviour,  &buffer_behaviour, &tracking_behaviour};
-  const struct behaviour *kind = kinds[below(sizeof kinds / sizeof *kinds)];
+  const struct behaviour *kind = kinds[some_operation(sizeof kinds / sizeof *kinds)];
   doing = "open";
   it->count = 0;
   watch(some_ground());
@@ -264,6 +307,7 @@ static void expect_sound(void) {
 static void expect_everything(void) {
   struct subject *before = it;
   expect_sound();
+  if (!MODELLED) expect_apart();
   for (size_t i = 0; i < SUBJECTS; i++) {
     it = &subjects[i];
     if (!it->kind) continue;
@@ -276,10 +320,11 @@ static void expect_everything(void) {
 /* Programs */
 
 static void step(void) {
-  size_t incident = byte(); /* one byte, because most operations have none */
+  size_t incident = next_byte(); /* one byte, because most operations have none */
   if (incident < 4) host_outsider(1 + below(3));
   if (incident % 8 == 7) host.refuse_from = 1 + below(3);
-  it = some_subject();
+  again = incident >= 2 * mix.change;
+  if (incident < mix.change) it = some_subject();
   if (!it->kind) {
     open_subject();
   } else if (incident == 6) {
@@ -321,14 +366,15 @@ static void write_pattern(void) {
 }
 
 void program_run(const unsigned char *bytes, size_t size, size_t checked) {
-  if (!pattern[0]) write_pattern();
-  next_byte = bytes;
-  last_byte = bytes + size;
+  if (MODELLED && !pattern[0]) write_pattern();
+  program_next = bytes;
+  program_end = bytes + size;
+  it = subjects;
+  choose_mix();
   open_memory();
-  for (operation_now = 0; next_byte != last_byte; operation_now++) {
-    thorough = operation_now % checked == checked - 1;
+  for (operation_now = 0; program_next != program_end; operation_now++) {
     step();
-    if (thorough) expect_everything();
+    if (operation_now % checked == checked - 1) expect_everything();
   }
   expect_everything();
   close_all();

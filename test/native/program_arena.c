@@ -38,12 +38,12 @@ static size_t refusal(void) {
 
 static void expect_unchanged(struct before before) {
   const struct arena *arena = &it->arena;
-  EXPECT(arena->cursor == before.arena.cursor && arena->limit <= before.arena.limit);
-  EXPECT(arena->start == before.arena.start && arena->mark == before.arena.mark);
-  EXPECT(arena->settled == before.arena.settled && arena->capacity == before.arena.capacity);
-  EXPECT(arena->base == before.arena.base && arena->spare == before.arena.spare);
-  EXPECT(arena->most == before.arena.most && arena->zero == before.arena.zero);
-  EXPECT(high_water(arena) == high_water(&before.arena));
+  FORETOLD(arena->cursor == before.arena.cursor && arena->limit <= before.arena.limit);
+  FORETOLD(arena->start == before.arena.start && arena->mark == before.arena.mark);
+  FORETOLD(arena->settled == before.arena.settled && arena->capacity == before.arena.capacity);
+  FORETOLD(arena->base == before.arena.base && arena->spare == before.arena.spare);
+  FORETOLD(arena->most == before.arena.most && arena->zero == before.arena.zero);
+  FORETOLD(high_water(arena) == high_water(&before.arena));
 }
 
 static bool chunk_has_room(const struct chunk *chunk, size_t size, size_t align) {
@@ -67,34 +67,34 @@ static bool can_stay(const struct arena *arena, size_t size, size_t align) {
 static void expect_limit_to_refuse(const struct arena *arena, size_t size, size_t align) {
   size_t least = has_chunk(arena) ? align_up(arena->cursor, align) - arena->cursor : 0;
   if (align > CHUNK_ALIGN) least = larger(least, align - CHUNK_ALIGN);
-  EXPECT(size > room(arena) || least > room(arena) - size);
+  FORETOLD(size > room(arena) || least > room(arena) - size);
 }
 
 /* `left`: bytes that the arena's limit left when it wanted the block. */
 static void expect_memory_to_refuse(struct before before, size_t left, size_t size, size_t align) {
-  EXPECT(size <= left);
+  FORETOLD(size <= left);
   for (const struct chunk *chunk = before.arena.spare; chunk; chunk = chunk->next) {
     size_t padding = align_up(chunk_start(chunk), align) - chunk_start(chunk);
-    EXPECT(!chunk_has_room(chunk, size, align) || padding > left - size);
+    FORETOLD(!chunk_has_room(chunk, size, align) || padding > left - size);
   }
   if (!on_memory()) {
-    EXPECT(noted == REFUSED_BY_BACKING);
+    FORETOLD(noted == REFUSED_BY_BACKING);
     return;
   }
   size = larger(size, 1); /* a chunk for 0 bytes has room for one */
   for (size_t bin = 0; bin < CHUNK_BINS; bin++) {
     for (const struct chunk *chunk = program_chunks.bins[bin]; chunk; chunk = chunk->next) {
-      EXPECT(!chunk_has_room(chunk, size, align));
+      FORETOLD(!chunk_has_room(chunk, size, align));
     }
   }
   if (host.refused > before.refused) return;
   const struct memory *memory = &program_chunks.memory;
-  EXPECT(memory->refusal == REFUSED_BY_MAXIMUM);
+  FORETOLD(memory->refusal == REFUSED_BY_MAXIMUM);
   uintptr_t start = align_up(memory->frontier + CHUNK_HEADER, align);
   if (size > memory->maximum) return;
   uintptr_t end = start + size + 2 * CHUNK_LEAST; /* the top keeps its least, and the fence */
   size_t missing = align_up(end - memory->end, MEMORY_PAGE);
-  EXPECT(end > memory->maximum || host.end + missing > memory->maximum);
+  FORETOLD(end > memory->maximum || host.end + missing > memory->maximum);
 }
 
 static void expect_refusal(struct before before, size_t size, size_t align) {
@@ -102,7 +102,7 @@ static void expect_refusal(struct before before, size_t size, size_t align) {
   if (refusal() == REFUSED_BY_LIMIT) {
     expect_limit_to_refuse(&before.arena, size, align);
   } else {
-    EXPECT(!can_stay(&before.arena, size, align));
+    FORETOLD(!can_stay(&before.arena, size, align));
     expect_memory_to_refuse(before, room(&before.arena), size, align);
   }
 }
@@ -111,7 +111,7 @@ static void expect_refusal(struct before before, size_t size, size_t align) {
 static void expect_promotion_refusal(struct before before, size_t used, size_t size, size_t align) {
   counts.refused++;
   if (refusal() == REFUSED_BY_LIMIT) {
-    EXPECT(size > before.arena.most - used || align - 1 > before.arena.most - used - size);
+    FORETOLD(size > before.arena.most - used || align - 1 > before.arena.most - used - size);
   } else {
     expect_memory_to_refuse(before, before.arena.most - used, size, align);
   }
@@ -122,19 +122,19 @@ static void expect_used(struct before before, uintptr_t start, size_t size) {
   const struct arena *arena = &it->arena;
   bool stayed = arena->start == before.arena.start;
   uintptr_t from = stayed ? before.arena.cursor : arena->start;
-  EXPECT(start >= from);
-  EXPECT(arena->cursor == start + size);
-  EXPECT(arena_used(arena) == before.used + (start - from) + size);
+  FORETOLD(start >= from);
+  FORETOLD(arena->cursor == start + size);
+  FORETOLD(arena_used(arena) == before.used + (start - from) + size);
 }
 
 static void expect_placed(struct before before, uintptr_t start, size_t size, size_t align,
                           bool could_stay) {
-  EXPECT(start % align == 0);
-  EXPECT(arena_holds(&it->arena, 0, start, size));
+  FORETOLD(start % align == 0);
+  FORETOLD(arena_holds(&it->arena, 0, start, size));
   expect_used(before, start, size);
   if (!could_stay) return;
-  EXPECT(it->arena.start == before.arena.start);
-  EXPECT(start == align_up(before.arena.cursor, align));
+  FORETOLD(it->arena.start == before.arena.start);
+  FORETOLD(start == align_up(before.arena.cursor, align));
 }
 
 static void add(uintptr_t start, size_t size, size_t align) {
@@ -208,7 +208,7 @@ static void change(size_t index, size_t size) {
   struct block *block = &it->blocks[index];
   if (size == 0) {
     forget(index);
-  } else if (size <= block->size) {
+  } else if (MODELLED && size <= block->size) {
     block->size = size;
   } else {
     fill(block, block->start, size);
@@ -230,7 +230,7 @@ static bool move(void) {
 
   uintptr_t start = (uintptr_t)arena_realloc(&it->arena, (void *)old.start, old.size, size, align);
   if (!start) {
-    EXPECT(size > old.size || !aligned);
+    FORETOLD(size > old.size || !aligned);
     EXPECT(holds(&old, old.size));
     expect_unchanged(before);
     expect_refusal(wanted, size, align);
@@ -240,7 +240,7 @@ static bool move(void) {
     expect_resized(old, start, size);
   }
   if (aligned && !last && size <= old.size) {
-    EXPECT(start == old.start && arena_used(&it->arena) == before.used);
+    FORETOLD(start == old.start && arena_used(&it->arena) == before.used);
   } else {
     expect_placed(wanted, start, size, align, could_stay);
   }
@@ -267,13 +267,13 @@ static bool resize(void) {
   if (!allocator_resize(arena_allocator(&it->arena), (void *)old.start, old.size, size,
                         old.align)) {
     counts.refused++;
-    EXPECT(size > old.size && !could_stay);
+    FORETOLD(size > old.size && !could_stay);
     expect_unchanged(before);
     return true;
   }
-  EXPECT(last || size <= old.size);
+  FORETOLD(last || size <= old.size);
   if (size > old.size) expect_resized(old, old.start, size);
-  EXPECT(arena_used(&it->arena) == (last ? before.used - old.size + size : before.used));
+  FORETOLD(arena_used(&it->arena) == (last ? before.used - old.size + size : before.used));
   change(index, size);
   return true;
 }
@@ -287,7 +287,7 @@ static bool give(void) {
   size_t used = arena_used(&it->arena);
   EXPECT(holds(&old, old.size));
   allocator_free(arena_allocator(&it->arena), (void *)old.start, old.size, old.align);
-  EXPECT(arena_used(&it->arena) == (last ? used - old.size : used));
+  FORETOLD(arena_used(&it->arena) == (last ? used - old.size : used));
   forget(index);
   return true;
 }
@@ -355,19 +355,19 @@ static bool promote(void) {
     return true;
   }
   block.start = start;
-  EXPECT(holds(&block, block.size));
+  if (MODELLED || block.size == it->blocks[index].size) EXPECT(holds(&block, block.size));
   const struct arena *arena = &it->arena;
   bool at_home = arena->start == chunk_start(home);
   if (!at_home) {
     size_t left = arena->most - scope->used;
     bool fits = chunk_fits(home, align_up(from, align), block.size);
-    EXPECT(!fits || align_up(from, align) - from > left - block.size);
+    FORETOLD(!fits || align_up(from, align) - from > left - block.size);
     from = arena->start;
   }
-  EXPECT(start == align_up(from, align));
+  FORETOLD(start == align_up(from, align));
   if (arena->zero) EXPECT(reads_zero(from, start - from));
-  EXPECT(arena_used(arena) == scope->used + (start - from) + block.size);
-  EXPECT(arena->mark == scope->mark.outer);
+  FORETOLD(arena_used(arena) == scope->used + (start - from) + block.size);
+  FORETOLD(arena->mark == scope->mark.outer);
   it->depth = depth;
   it->count = scope->blocks; /* the promoted one lies over others of the scope */
   add(start, block.size, align);
@@ -406,18 +406,19 @@ static bool trim(void) {
   size_t most = before.arena.capacity - skipped(&it->arena);
   size_t wanted = smaller(larger(bytes, before.used), most);
   arena_trim(&it->arena, bytes);
-  EXPECT(arena_used(&it->arena) == before.used && it->arena.mark == before.arena.mark);
-  EXPECT(it->arena.capacity >= wanted && it->arena.capacity <= before.arena.capacity);
-  if (before.used) EXPECT(it->arena.base == before.arena.base);
-  if (bytes == 0) EXPECT(!it->arena.spare);
+  FORETOLD(arena_used(&it->arena) == before.used && it->arena.mark == before.arena.mark);
+  FORETOLD(it->arena.capacity >= wanted && it->arena.capacity <= before.arena.capacity);
+  if (before.used) FORETOLD(it->arena.base == before.arena.base);
+  if (bytes == 0) FORETOLD(!it->arena.spare);
   return true;
 }
 
 /* Promoting may take a chunk first, which the arena then knows more about than the model. */
 static void expect_high_water(void) {
+  if (!MODELLED) return;
   size_t known = high_water(&it->arena);
   it->most_used = larger(it->most_used, arena_used(&it->arena));
-  EXPECT(doing[0] == 'p' ? known >= it->most_used : known == it->most_used);
+  FORETOLD(doing[0] == 'p' ? known >= it->most_used : known == it->most_used);
   it->most_used = known;
 }
 
@@ -440,14 +441,15 @@ static void step(void) {
       alloc, alloc,  alloc,     move,      move,      move,    move,    resize,
       give,  resize, open_mark, open_mark, open_mark, release, release, promote,
       give,  trim,   promote,   promote,   reset,     alloc,   alloc,   alloc_zeroed};
-  if (!operations[below(sizeof operations / sizeof *operations)]()) alloc();
+  bool done = operations[some_operation(sizeof operations / sizeof *operations)]();
+  if (!done && !alloc()) give();
   expect_high_water();
 }
 
 static void close(void) {
   forget_blocks();
   arena_free(&it->arena);
-  EXPECT(it->arena.high_water == it->most_used);
+  FORETOLD(it->arena.high_water == it->most_used);
   EXPECT(!arena_alloc(&it->arena, 0, 1) && it->arena.capacity == 0);
   arena_free(&it->arena);
 }

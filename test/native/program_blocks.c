@@ -108,7 +108,7 @@ static void buffer_ask(void) {
 
 static void buffer_step(void) {
   static void (*const operations[])(void) = {buffer_resize, buffer_remap, buffer_free, buffer_free};
-  size_t choice = below(64);
+  size_t choice = some_operation(64);
   if (choice == 0 || it->count == BLOCKS) {
     buffer_reset();
   } else if (choice < 8) {
@@ -215,7 +215,7 @@ static void tracking_step(void) {
                                              tracked_resize, tracked_remap, tracked_free,
                                              tracked_free,   tracked_free};
   before = it->tracking;
-  size_t choice = below(8);
+  size_t choice = some_operation(8);
   if (it->count == 0) choice = 0;
   if (it->count == BLOCKS) choice = 7;
   operations[choice]();

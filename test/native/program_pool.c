@@ -138,7 +138,7 @@ static void reset(void) {
 }
 
 static void step(void) {
-  size_t choice = below(64);
+  size_t choice = some_operation(64);
   if (choice == 0) {
     reset();
   } else if (choice < 8) {
