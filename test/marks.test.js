@@ -213,6 +213,41 @@ for (const [kind, options] of KINDS) {
       }
     });
 
+    it('begin anew at 0 behind the last number, and are open and closed as others are', () => {
+      const memory = newMemory();
+      memory._serial = 2 ** 30 - 2;
+      const arena = newArena({ memory, ...options });
+      arena.alloc(8);
+      const levels = [0, 1, 2, 3].map(() => {
+        const { used } = arena;
+        const mark = arena.mark();
+        arena.alloc(8);
+        return { mark, used };
+      });
+      assert.deepEqual(
+        levels.map(({ mark }) => mark),
+        [2 ** 30 - 2, 2 ** 30 - 1, 0, 1],
+      );
+      for (const { mark, used } of levels.reverse()) {
+        arena.release(mark);
+        assert.equal(arena.used, used);
+        throwsMark(() => arena.release(mark));
+      }
+    });
+
+    it('protect what came before them, the one that is 0 too', () => {
+      const memory = newMemory();
+      memory._serial = 0;
+      const arena = newArena({ memory, ...options });
+      const ptr = arena.alloc(100);
+      const mark = arena.mark();
+      assert.equal(mark, 0);
+      assert.notEqual(arena.realloc(ptr, 100, 200), ptr);
+      arena.release(mark);
+      assert.equal(arena.used, 100);
+      assert.equal(arena.realloc(ptr, 100, 200), ptr);
+    });
+
     it('reach back over chunks, and give their bytes back', () => {
       const arena = alone(options);
       const ptr = arena.alloc(1000, 1);
@@ -471,7 +506,7 @@ for (const [kind, options] of KINDS) {
             a.alloc(400, 1);
             a.alloc(1, 1);
           }),
-        ArenaError,
+        (error) => error instanceof ArenaError,
       );
       assert.equal(arena.used, 100);
       assert.ok(arena.alloc(400, 1));

@@ -2,6 +2,14 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 
 const INDEX = JSON.stringify(new URL('../../js/index.js', import.meta.url));
+const ALLOCATORS = JSON.stringify(new URL('../../js/allocators.js', import.meta.url));
+
+/** Asserts what a module writes in a process of its own. */
+function writes(source, text) {
+  const args = ['--expose-gc', '--input-type=module', '--eval', source];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  assert.equal(stdout, text, stderr);
+}
 
 describe('finalization', () => {
   /*
@@ -26,8 +34,23 @@ describe('finalization', () => {
         if (i % 20 === 0) gc();
       }
       console.log(cleaned);`;
-    const args = ['--expose-gc', '--input-type=module', '--eval', source];
-    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-    assert.equal(stdout, '1\n', stderr);
+    writes(source, '1\n');
+  });
+
+  it('is not waited for in a host without FinalizationRegistry', () => {
+    const source = `
+      delete globalThis.FinalizationRegistry;
+      const { Arena, ArenaMemory } = await import(${INDEX});
+      const { Heap } = await import(${ALLOCATORS});
+      const memory = new ArenaMemory({ reserve: 65536 });
+      const arena = new Arena({ memory });
+      const heap = new Heap({ memory });
+      arena.alloc(8);
+      heap.alloc(8);
+      arena.free();
+      heap.dispose();
+      const { arenas, leaked } = memory.stats();
+      console.log(arenas, leaked);`;
+    writes(source, '0 0\n');
   });
 });
