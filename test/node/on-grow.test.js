@@ -44,7 +44,9 @@ describe('an onGrow that throws', () => {
       assert.equal(view.length, 0);
       assert.equal(memory.generation, 1);
       assert.equal(memory.u8[arena.base], 9);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      for (let turn = 0; turn < 200 && !reported.length; turn++) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
       assert.deepEqual(reported, [mine]);
       assert.equal(reported[0], mine);
     });

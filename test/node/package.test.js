@@ -126,7 +126,8 @@ describe('the package', function () {
     write('inside.mjs', `import 'wasm-arena/js/memory.js';`);
     const { status, stderr } = node(['inside.mjs'], { cwd: project });
     assert.equal(status, 1);
-    assert.match(stderr, /ERR_PACKAGE_PATH_NOT_EXPORTED/);
+    /* The second is Bun's, which finds what is exported: the tests above import that. */
+    assert.match(stderr, /ERR_PACKAGE_PATH_NOT_EXPORTED|Cannot find module 'wasm-arena\/js\/mem/);
   });
 
   it('has types that TypeScript compiles in strict mode, libraries checked', () => {
