@@ -18,7 +18,7 @@ export function moduleBytes(text = TEXT) {
 }
 
 /** SHA-256 of CMakeLists.txt and src/. */
-export const INPUTS = '060828065f2918e26b175c9c4a5e0866a462212d62a152400d2d0e7355eb15e3';
+export const INPUTS = 'aa192915bb9d0f363ee2446ae47c6db2b7e91370de574a620dc7ab298d344bf5';
 
 /** What made it. */
 export const TOOLCHAIN = "emcc (Emscripten gcc/clang-like replacement + linker emulating GNU ld) 3.1.6 ()";

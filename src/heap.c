@@ -441,7 +441,11 @@ void heap_reset(struct heap *heap) {
   while (heap->regions) give_region(heap, heap->regions);
   heap_init(heap, heap->on);
   heap->allocator = allocator;
-  heap->key = key + 1; /* keys of heaps that are near each other are far apart */
+  /*
+   * Not what addresses are multiplied by, or resets would lead to the key of another heap; and
+   * large, or an old check word would be right again where a byte of its tag is overwritten.
+   */
+  heap->key = key + 0x85ebca6b;
 }
 
 static enum heap_fault check_region(const struct heap *heap, const struct chunk *region) {

@@ -37,7 +37,7 @@ const NO_INTEGERS = [-1, -8, 1.5, 0.5, NaN, Infinity, -Infinity, 2 ** 32, 2 ** 3
 /** An argument that is no size, no alignment, no offset, no mark; undefined is added where due. */
 const BAD_SIZES = [...NO_INTEGERS, ...NO_NUMBERS];
 const BAD_ALIGNS = [
-  ...[0, 3, 6, -1, -8, 1.5, 0.5, 8.5, 65537, 131072, 2 ** 31, -(2 ** 31), 2 ** 32, NaN],
+  ...[0, 3, 6, 9, -1, -8, 1.5, 0.5, 8.5, 65537, 131072, 2 ** 31, -(2 ** 31), 2 ** 32, NaN],
   ...[Infinity, -Infinity, ...NO_NUMBERS],
 ];
 const nameOf = (value) => {

@@ -62,7 +62,7 @@ export const NO_OFFSETS = [
   -(2 ** 31),
 ];
 const BAD_SIZES = [...NO_OFFSETS, ...NO_NUMBERS];
-const BAD_ALIGNS = [0, 3, 6, -1, -8, 0.5, 65537, 131072, 2 ** 31, 2 ** 32, NaN, Infinity];
+const BAD_ALIGNS = [0, 3, 6, 9, -1, -8, 0.5, 65537, 131072, 2 ** 31, 2 ** 32, NaN, Infinity];
 
 const title = (value) => (Object(value) === value ? typeof value : String(value));
 const classFor = (value) => (typeof value === 'number' ? RangeError : TypeError);

@@ -146,8 +146,8 @@ static void step(void) {
 }
 
 /*
- * What an earlier heap at the same address left is none of this one's: each has a million keys,
- * and a program has fewer resets.
+ * What an earlier heap at the same address left is none of this one's: keys that begin so, and go
+ * on by an odd number, meet after a million resets at the earliest.
  */
 static bool open(void) {
   static size_t heaps;
