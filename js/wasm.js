@@ -18,7 +18,7 @@ export function moduleBytes(text = TEXT) {
 }
 
 /** SHA-256 of CMakeLists.txt and src/. */
-export const INPUTS = 'aa192915bb9d0f363ee2446ae47c6db2b7e91370de574a620dc7ab298d344bf5';
+export const INPUTS = '69b246ec1fb57a899d196f6f898217ef44893bf9e70648c51d1c89156b114a8f';
 
 /** What made it. */
 export const TOOLCHAIN = "emcc (Emscripten gcc/clang-like replacement + linker emulating GNU ld) 3.1.6 ()";

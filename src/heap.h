@@ -94,7 +94,10 @@ enum heap_fault {
   HEAP_COUNT = 6      /* the counters of used blocks or bytes are wrong */
 };
 
-/* Begins a heap that takes its regions from `on` when it first needs one. */
+/*
+ * Begins a heap that takes its regions from `on` when it first needs one. To begin anew there is
+ * heap_reset: a second heap_init of the same struct could take headers from before for its blocks.
+ */
 void heap_init(struct heap *heap, struct allocator *on);
 
 /*
