@@ -12,7 +12,7 @@ export function moduleBytes() {
 }
 
 /** SHA-256 of CMakeLists.txt and src/. */
-export const INPUTS = '69b246ec1fb57a899d196f6f898217ef44893bf9e70648c51d1c89156b114a8f';
+export const INPUTS = 'd4740fdcecb5cd87cfc9845639aa1371d3eae5e935940ed69dab1d8f67d1253a';
 
 /** What made it. */
 export const TOOLCHAIN = "emcc (Emscripten gcc/clang-like replacement + linker emulating GNU ld) 3.1.6 ()";

@@ -23,7 +23,7 @@ static struct state {
 } state;
 
 #ifdef __wasm__
-/* js/memory.js, js/arena.js and js/request-arena.js read these words. */
+/* js/words.js, js/arena.js and js/request-arena.js name these words. */
 #define WORD(type, field, index) \
   _Static_assert(offsetof(type, field) == (index) * sizeof(uintptr_t), #field " is word " #index)
 WORD(struct arena, cursor, 0);

@@ -20,23 +20,10 @@ import {
   throwsUnsupported,
   TYPED,
 } from '../expect.js';
-
-const acquired = [];
+import { freedArenas } from './freed-arenas.js';
 
 /** Arenas in a memory that is small enough to be made for each test, after which they are freed. */
-function newArenas(options) {
-  const arenas = new RequestArenas({ reserve: 16 * MIB, ...options });
-  const acquire = arenas.acquire.bind(arenas);
-  arenas.acquire = () => {
-    acquired.push(acquire());
-    return acquired.at(-1);
-  };
-  return arenas;
-}
-
-afterEach(() => {
-  for (const arena of acquired.splice(0)) arena.free();
-});
+const newArenas = (options) => freedArenas({ reserve: 16 * MIB, ...options });
 
 const newArena = (options) => newArenas(options).acquire();
 

@@ -3,9 +3,9 @@ import { randomFillSync } from 'node:crypto';
 import { readSync, openSync, closeSync } from 'node:fs';
 import { Heap } from '../../js/allocators.js';
 import { Arena } from '../../js/index.js';
-import { RequestArenas } from '../../js/node.js';
 import { KIB, MIB, random } from '../arenas.js';
 import { TYPED } from '../expect.js';
+import { freedArenas } from './freed-arenas.js';
 
 /** What no request may see of another: every byte of it is this one. */
 const SECRET = 0xa5;
@@ -14,22 +14,8 @@ const RESERVE = 4 * MIB;
 /** What every request is to find. */
 const NOTHING = Buffer.alloc(RESERVE);
 
-const acquired = [];
-
 /** Arenas of a test, which are freed after it. */
-function newArenas(options) {
-  const arenas = new RequestArenas({ reserve: RESERVE, limit: RESERVE, ...options });
-  const acquire = arenas.acquire.bind(arenas);
-  arenas.acquire = () => {
-    acquired.push(acquire());
-    return acquired.at(-1);
-  };
-  return arenas;
-}
-
-afterEach(() => {
-  for (const arena of acquired.splice(0)) arena.free();
-});
+const newArenas = (options) => freedArenas({ reserve: RESERVE, limit: RESERVE, ...options });
 
 /** Asserts that the bytes [from, to) of the memory read 0. */
 function assertClean({ memory }, from, to, what) {
