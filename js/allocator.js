@@ -14,7 +14,6 @@ import {
   indexOfMark,
   outOfBounds,
   placeView,
-  pushMark,
   setNest,
   viewSize,
 } from './arena.js';
@@ -43,9 +42,6 @@ const CHUNK_HEADER = 16;
 
 /** Words of the header that disposed allocators have: the most that a hot path reads. */
 const DEAD_WORDS = 8;
-
-/** What `_mark` of an arena is whose marks are all on the stack. */
-const ALWAYS_ON_STACK = -2;
 
 /**
  * What the second wasm module exports: src/allocators.c says what each one does.
@@ -350,7 +346,7 @@ export function nameOf({ _kind, label }) {
 /** @param {Allocator} allocator */
 function returnHeader({ memory, _headerWords, _address }) {
   const { headers } = /** @type {Attachment} */ (attachments.get(memory));
-  if (_address) (headers[_headerWords] ??= []).push(_address);
+  (headers[_headerWords] ??= []).push(_address);
 }
 
 /**
@@ -385,7 +381,7 @@ function allocatorOf(on) {
  * @param {any} child
  */
 function adopt(parent, child) {
-  if (parent instanceof Arena) joinTree(/** @type {any} */ (parent));
+  joinTree(parent);
   parent._children.add(child);
 }
 
@@ -445,7 +441,7 @@ function nest(memory, arena, label, capacity, limit, zero, on) {
   const { core } = attach(memory);
   const header = open(memory, arena, label, 0, limit, zero);
   const done = !isGone(on) && core.open(header, capacity, limit, +zero, allocatorOf(on));
-  arena._core = done ? core : FORGOTTEN;
+  arena._core = core;
   if (!done) {
     close(memory, arena, header);
     settle(memory);
@@ -469,7 +465,8 @@ const prototypes = new WeakMap();
 
 /**
  * Gives an arena that has a parent, or children, the methods that care for them. They are not in
- * Arena itself, which is to stay small and fast for those who have neither.
+ * Arena itself, which is to stay small and fast for those who have neither. Allocators of other kinds
+ * have them from the start.
  *
  * @param {any} arena
  */
@@ -478,14 +475,8 @@ function joinTree(arena) {
   const prototype = Object.getPrototypeOf(arena);
   let inTree = prototypes.get(prototype);
   if (!inTree) prototypes.set(prototype, (inTree = treeMethods(prototype)));
-  arena._parent = undefined;
   arena._children = new Set();
-  /*
-   * Children move the cursor and take other chunks behind the arena's back, so its marks are kept
-   * where C sees them.
-   */
-  pushMark(arena);
-  arena._mark = ALWAYS_ON_STACK;
+  /* Children move the cursor and take other chunks, so C has to know which mark is the newest. */
   flushMark(arena);
   Object.setPrototypeOf(arena, inTree);
 }
@@ -523,7 +514,6 @@ function treeMethods(base) {
     },
 
     free() {
-      if (/** @type {any} */ (this).freed) return;
       leave(this);
       super.free();
       forgetChildren(this);

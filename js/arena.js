@@ -814,10 +814,9 @@ function markSlow(arena) {
 /**
  * Moves the mark in the fields, if there is one, to the stack.
  *
- * @internal
  * @param {Arena} arena
  */
-export function pushMark(arena) {
+function pushMark(arena) {
   if (arena._mark < 0) return;
   push(arena, arena._mark, arena._markCursor, arena._markIndex);
   arena._mark = ON_STACK;

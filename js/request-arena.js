@@ -1,15 +1,12 @@
 import { Arena, CachedView } from './arena.js';
 import { ArenaError, ArenaOutOfMemoryError, badArgument } from './errors.js';
 import { close, current, open, refusal } from './memory.js';
+import { BASE, CAPACITY, HIGH_WATER, MARK } from './words.js';
 
-/** Words of an arena's header; src/exports.c asserts their places. */
+/** The other words of an arena's header that it reads; src/exports.c asserts their places. */
 const LIMIT = 1;
 const START = 2;
-const MARK = 3;
 const PEAK = 4;
-const HIGH_WATER = 6;
-const CAPACITY = 7;
-const BASE = 8;
 const SPARE = 11;
 
 /** Where a chunk's word `clean` is, counted back from its payload; src/exports.c asserts it. */
@@ -296,7 +293,7 @@ export function giveWay(arena) {
   const { capacity, used, _core } = arena;
   if (!capacity || used || arena._depth) return false;
   _core.trim(arena._header * 4, 0);
-  return arena.capacity < capacity;
+  return true;
 }
 
 /**

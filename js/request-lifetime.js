@@ -48,7 +48,6 @@ function attach(arena, req, res) {
  * @param {any} arena
  */
 function closed(arena) {
-  if (arena.freed || !arena._open) return;
   arena._open = false;
   giveBackUnused(arena);
 }

@@ -3,7 +3,7 @@ import { FixedBuffer, Heap, Pool, track } from '../js/allocators.js';
 import { Arena } from '../js/index.js';
 import { GIB, KIB, MIB, assertFilled, fill, newArena, newMemory } from './arenas.js';
 import { throwsBounds } from './expect.js';
-import { keep } from './family.js';
+import { keep, without } from './family.js';
 
 const TWO = 2 * GIB;
 
@@ -74,6 +74,22 @@ describe('beyond 2 GiB', () => {
       throwsBounds(() => pool.free(ptr));
     }
     assert.deepEqual([...pool], []);
+  });
+
+  it('a pool has the same hot path', () => {
+    const pool = keep(new Pool({ memory, size: 24, capacity: 16 }));
+    without(pool, [], () => {
+      const objects = Array.from({ length: 16 }, () => pool.alloc());
+      for (const ptr of objects) pool.free(ptr);
+      assert.equal(pool.alloc(), objects[15]);
+    });
+  });
+
+  it('a heap knows the size of a block of more than 2 GiB', () => {
+    const heap = keep(new Heap({ memory: newMemory({ maximum: 4 * GIB - 64 * KIB }) }));
+    const ptr = heap.alloc(TWO + 8);
+    assert.ok(heap.sizeOf(ptr) >= TWO + 8);
+    heap.free(ptr);
   });
 
   it('a fixed buffer allocates, resizes and frees', () => {

@@ -650,6 +650,7 @@ describe('ArenaError', () => {
   it('is for instanceof only', () => {
     assert.throws(() => new ArenaError(), TypeError);
     const native = [new Error('e'), new TypeError('e'), new RangeError('e'), { code: 'ERR_ARENA' }];
+    native.push({ code: 'NO_ERR_ARENA_SIZE' });
     for (const value of [...native, null, undefined, 1, 'ERR_ARENA_SIZE', Symbol('s')]) {
       assert.equal(value instanceof ArenaError, false);
     }

@@ -19,6 +19,24 @@ afterEach(() => {
   }
 });
 
+/**
+ * What `fn` returns, where methods of these names, and all of the module, must not be called. What a
+ * hot path serves, the path behind it would serve too, only more slowly: so this reaches into
+ * internals, on purpose, and takes the path behind away.
+ */
+export function without(allocator, names, fn) {
+  const refuse = (name) => assert.fail(`${String(name)} was called`);
+  const core = allocator._core;
+  allocator._core = new Proxy(core, { get: (_, name) => refuse(name) });
+  for (const name of names) allocator[name] = () => refuse(name);
+  try {
+    return fn();
+  } finally {
+    allocator._core = core;
+    for (const name of names) delete allocator[name];
+  }
+}
+
 /** One of each kind that others can stand on, in a memory: how it is made there. */
 export const PARENTS = {
   'an arena': (memory) => keep(new Arena({ memory })),

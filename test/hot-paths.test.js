@@ -2,26 +2,7 @@ import assert from 'node:assert/strict';
 import { FixedBuffer, Pool } from '../js/allocators.js';
 import { alone, newMemory } from './arenas.js';
 import { TYPED } from './expect.js';
-import { keep } from './family.js';
-
-/*
- * What a hot path serves, the path behind it would serve too, only more slowly. So this reaches
- * into internals, on purpose: it takes the path behind away.
- */
-
-/** What `fn` returns, where methods of these names, and all of the module, must not be called. */
-function without(allocator, names, fn) {
-  const refuse = (name) => assert.fail(`${String(name)} was called`);
-  const core = allocator._core;
-  allocator._core = new Proxy(core, { get: (_, name) => refuse(name) });
-  for (const name of names) allocator[name] = () => refuse(name);
-  try {
-    return fn();
-  } finally {
-    allocator._core = core;
-    for (const name of names) delete allocator[name];
-  }
-}
+import { keep, without } from './family.js';
 
 describe('the hot path of an arena', () => {
   it('serves what is aligned to 8, from 0 bytes up to the last byte of a chunk', () => {
@@ -90,6 +71,49 @@ describe('the hot path of an arena', () => {
     });
     assert.equal(arena.used, used);
     arena.release(outer);
+  });
+
+  it('serves every alignment, up to the last byte of a chunk', () => {
+    const arena = alone({ capacity: 100_000 });
+    const ptr = arena.alloc(0);
+    const [first, second] = without(arena, [], () => [arena.tryAlloc(10, 1), arena.alloc(7, 4096)]);
+    assert.deepEqual([first, second], [ptr, Math.ceil((ptr + 10) / 4096) * 4096]);
+    const rest = arena.capacity - arena.used;
+    assert.equal(
+      without(arena, [], () => arena.tryAlloc(rest, 1)),
+      second + 7,
+    );
+    assert.equal(arena.used, arena.capacity);
+  });
+
+  it('resizes the last block, up to the last byte of a chunk', () => {
+    const arena = alone({ capacity: 1000 });
+    const resize = (ptr, sizes) => {
+      for (let i = 1; i < sizes.length; i++) {
+        const moved = without(arena, [], () => arena.realloc(ptr, sizes[i - 1], sizes[i]));
+        assert.equal(moved, ptr);
+      }
+    };
+    resize(arena.alloc(8), [8, 8, 100]);
+    const mark = arena.mark();
+    resize(arena.alloc(16), [16, 16, 24, 400]);
+    arena.release(mark);
+    resize(arena.alloc(200), [200, 200, arena.capacity - 104]);
+    assert.equal(arena.used, arena.capacity);
+  });
+
+  it('knows the blocks of the newest chunk', () => {
+    const arena = alone({ capacity: 1000 });
+    const ptr = arena.alloc(100);
+    arena.alloc(28);
+    const views = without(arena, [], () => [
+      arena.view(Uint8Array, ptr, 128),
+      arena.view(Uint8Array, ptr + 127, 1),
+    ]);
+    assert.deepEqual(
+      views.map(({ byteOffset }) => byteOffset),
+      [ptr, ptr + 127],
+    );
   });
 
   it('releases a mark whose scope the module has worked on in the same chunk', () => {

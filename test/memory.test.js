@@ -480,6 +480,18 @@ describe('a host', () => {
     assert.equal(memory.stats().maximum, 25 * PAGE);
   });
 
+  it('that refuses all above 1 MiB, maximum or not, gives 1 MiB that does not grow', () => {
+    const attempts = refuseAbove(16, 16);
+    const memory = new ArenaMemory({ reserve: 20 * PAGE, maximum: 64 * PAGE });
+    assert.deepEqual(attempts, [
+      [20, 64],
+      [16, 64],
+      [16, 32],
+      [16, 16],
+    ]);
+    assert.equal(memory.stats().maximum, 2 ** 20);
+  });
+
   it('that refuses a fixed memory gives a smaller one that is fixed too', () => {
     const attempts = refuseAbove(100);
     const memory = new ArenaMemory({ reserve: 1000 * PAGE, maximum: 1000 * PAGE });
@@ -561,9 +573,11 @@ describe('arenas that are collected without free', () => {
   it('are counted as leaked, named by one warning, and their chunks stay taken', async () => {
     const memory = new ArenaMemory({ reserve: 2 ** 20 });
     const kept = new Arena({ memory, label: 'kept' });
-    new Arena({ memory, label: 'freed one' }).free();
     (() => {
-      for (let i = 0; i < 5; i++) new Arena({ memory, label: 'lost one' }).alloc(1000);
+      for (let i = 0; i < 5; i++) {
+        new Arena({ memory, label: 'freed one' }).free();
+        new Arena({ memory, label: 'lost one' }).alloc(1000);
+      }
     })();
     const { live } = memory.stats();
     assert.equal(memory.stats().arenas, 6);

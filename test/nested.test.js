@@ -1015,6 +1015,53 @@ describe('onGrow that frees what is asked', () => {
   });
 });
 
+describe('an allocator that was disposed of', () => {
+  it('finds no blocks, whatever lies in the memory', () => {
+    const memory = newMemory({ reserve: 4 * PAGE, maximum: 4 * PAGE });
+    const make = {
+      heap: () => new Heap({ memory }),
+      pool: () => new Pool({ memory, size: 8 }),
+      'fixed buffer': () => new FixedBuffer({ memory, size: 100 }),
+    };
+    const gone = Object.values(make).map((fn) => fn());
+    for (const allocator of gone) allocator.dispose();
+    /* Here it is the header of a pool that lives, again and again. */
+    const pool = keep(new Pool({ memory, size: 8, capacity: 100 }));
+    pool.free(pool.alloc());
+    const header = memory.u32.slice(pool._header, pool._header + 8);
+    const ptr = newArena({ memory, capacity: 3 * PAGE }).alloc(3 * PAGE - 32, 32);
+    const words = new Uint32Array(memory.buffer, ptr, (3 * PAGE - 32) / 4);
+    for (let i = 0; i < words.length; i++) words[i] = header[i % 8];
+    for (const allocator of gone) {
+      throwsFreed(() => allocator.tryAlloc(8));
+      throwsFreed(() => allocator.alloc(8));
+      throwsFreed(() => allocator.free(ptr, 8));
+      assert.equal(allocator.owns(ptr, 1), false);
+    }
+    assert.ok(words.every((word, i) => word === header[i % 8]));
+  });
+
+  it('goes with `using`, and takes what stands on it along', () => {
+    if (!Symbol.dispose) return;
+    for (const [kind, make] of Object.entries(PARENTS)) {
+      const parent = make(newMemory());
+      const heap = keep(new Heap({ on: parent }));
+      parent[Symbol.dispose]();
+      assert.ok(heap.disposed, kind);
+    }
+  });
+});
+
+describe('an allocator that is refused', () => {
+  it('has told onGrow of a growth', () => {
+    let heard = 0;
+    const memory = newMemory({ reserve: PAGE, maximum: 4 * PAGE, onGrow: () => heard++ });
+    OUTSIDE["another module's memory.grow"](memory, 1);
+    throwsOutOfMemory(() => new FixedBuffer({ memory, size: 4 * PAGE }));
+    assert.equal(heard, 1);
+  });
+});
+
 describe('a memory without room for what they all share', () => {
   it('has no allocator, and no arena on another one, until there is room', () => {
     const memory = newMemory({ reserve: PAGE, maximum: PAGE });
@@ -1033,6 +1080,16 @@ describe('a memory without room for what they all share', () => {
     arena.free();
     assert.ok(newArena({ on: spare }).alloc(100));
     keep(new Heap({ memory })).alloc(100);
+  });
+
+  it('says so where there is room on what it is to be on', () => {
+    const memory = newMemory({ reserve: PAGE, maximum: PAGE });
+    const arena = newArena({ memory, capacity: 16 * KIB });
+    keep(new Pool({ on: arena, size: 8 }));
+    const filler = newArena({ memory });
+    while (filler.tryAlloc(16, 1) || filler.tryAlloc(1, 1));
+    const { message } = throwsOutOfMemory(() => new Heap({ on: arena }));
+    assert.match(message, /refused by the memory's maximum of 65536 bytes$/);
   });
 });
 

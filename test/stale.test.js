@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Arena, ArenaMemory } from '../js/index.js';
-import { TYPED, throwsBounds, throwsFreed } from './expect.js';
+import { TYPED, throwsBounds, throwsFreed, throwsMark } from './expect.js';
 import { OUTSIDE, outsider } from './outsider.js';
 
 const RESERVE = 2 ** 17;
@@ -280,6 +280,15 @@ describe('generation and onGrow', () => {
     assert.equal(grown.length, 2);
   });
 
+  it('onGrow is called by a call that only looks at a block', () => {
+    const { memory, grown } = observed();
+    const arena = new Arena({ memory });
+    const ptr = arena.alloc(8);
+    OUTSIDE["another module's memory.grow"](memory, 1);
+    assert.equal(arena.view(Uint8Array, ptr, 8).buffer, memory.wasmMemory.buffer);
+    assert.equal(grown.length, 1);
+  });
+
   it('onGrow sees the arena after the allocation that grew', () => {
     const seen = [];
     const memory = new ArenaMemory({
@@ -403,6 +412,17 @@ describe('generation and onGrow', () => {
       assert.equal(arena.used, 200_000);
     }
     assert.ok(neighbour.view(Uint8Array, theirs, 250_000).every((byte) => byte === 7));
+  });
+
+  it('onGrow may close the mark that is promoted to', () => {
+    const memory = new ArenaMemory({ reserve: RESERVE, onGrow: () => arena.release(mark) });
+    const arena = new Arena({ memory });
+    arena.alloc(8);
+    const mark = arena.mark();
+    const block = arena.alloc(16);
+    OUTSIDE["another module's memory.grow"](memory, 1);
+    throwsMark(() => arena.promote(mark, block, 16));
+    assert.equal(arena.used, 8);
   });
 
   it('onGrow may free the arena while it promotes', () => {

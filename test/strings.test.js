@@ -51,7 +51,9 @@ describe('utf8', () => {
     const arena = arenaOf();
     let seed = 12345;
     const random = (n) => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) % n;
-    const edges = [0, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xd800, 0xdbff, 0xdc00, 0xdfff, 0xe000];
+    const edges = [
+      0, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xd800, 0xdbff, 0xdc00, 0xdfff, 0xe000, 0xffff,
+    ];
     for (let i = 0; i < 500; i++) {
       const units = Array.from({ length: random(12) }, () => edges[random(edges.length)]);
       const string = String.fromCharCode(...units);

@@ -182,6 +182,21 @@ describe('the view cache', () => {
     assertSame(frames[2], frames[0]);
   });
 
+  it('gives one that began a chunk, its alignment behind the block before', () => {
+    const memory = small();
+    const arena = new Arena({ memory });
+    const ptr = arena.alloc(8);
+    const size = arena.capacity / 2;
+    new Arena({ memory }).alloc(8); // in the way of more chunk where it is
+    const align = 4096;
+    const end = Math.ceil(ptr / align) * align;
+    arena.alloc(end - ptr - 8, 1);
+    const view = arena.uint8(size, align);
+    assert.equal(view.byteOffset, end + align);
+    arena.reset();
+    assert.equal(arena.uint8(size, align), view);
+  });
+
   it('is rewound by release: a scope in a loop gets the same objects', () => {
     const arena = new Arena({ memory: small() });
     const kept = arena.float32(4);

@@ -20,6 +20,7 @@ import {
   throwsUnsupported,
   TYPED,
 } from '../expect.js';
+import { without } from '../family.js';
 import { freedArenas } from './freed-arenas.js';
 
 /** Arenas in a memory that is small enough to be made for each test, after which they are freed. */
@@ -404,6 +405,19 @@ describe('acquire and free', () => {
     assert.deepEqual([arenas.stats().live, arenas.stats().served], [1, 1]);
   });
 
+  it('hand out arenas with the hot path of any arena', () => {
+    const arena = newArena({ zero: false });
+    const round = () => {
+      const mark = arena.mark();
+      arena.alloc(8);
+      arena.release(mark);
+    };
+    arena.alloc(104);
+    round();
+    without(arena, [], round);
+    assert.equal(arena.used, 104);
+  });
+
   it('Symbol.dispose frees, of an arena with children too', () => {
     const dispose = Symbol.dispose;
     assert.ok(dispose, 'Node.js has it');
@@ -712,8 +726,9 @@ describe('the memory of all', () => {
       throwsOutOfMemory(() => arena.alloc(MIB));
       assert.equal(arenas.stats().limited, 1);
       arena.free();
-      use(arenas, 4, 512 * KIB);
+      use(arenas, 4, 512 * KIB - 100);
       assert.equal(arenas.stats().live, 0);
+      assert.ok(arenas.stats().memory.live > 1.9 * MIB, 'and they keep as much again');
     });
   }
 
@@ -746,6 +761,20 @@ describe('the memory of all', () => {
     assert.ok(arena.capacity > 0);
     assert.ok(arena.alloc(15.5 * MIB) > 0);
     arena.free();
+  });
+
+  it('a mark of the request before does not keep what the arena has', () => {
+    const arenas = newArenas({ limit: 16 * MIB });
+    const [below, first] = [arenas.acquire(), arenas.acquire()];
+    below.alloc(MIB);
+    const ptr = first.alloc(100_000);
+    first.mark();
+    first.realloc(ptr, 100_000, 90_000);
+    below.free();
+    first.free();
+    const arena = arenas.acquire();
+    assert.ok(arena.capacity > 0);
+    assert.ok(arena.alloc(15.5 * MIB) > 0);
   });
 
   it('an open mark keeps what the arena has, and is closed in order', () => {
@@ -1123,6 +1152,7 @@ describe('errors', () => {
     'async scope': (a) => a.scope(async () => {}),
     promote: (a) => a.promote(5, 16, 8),
     'promote of no size': (a) => a.promote(5, 16, -1),
+    'promote of nothing': (a) => a.promote(5),
     reset: (a) => {
       a.free();
       a.reset();
