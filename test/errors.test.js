@@ -64,7 +64,8 @@ function throwsBadPtr(fn, value, what) {
 
 function assertNames(error, value) {
   if (Object(value) === value) return;
-  assert.ok(error.message.includes(String(value)), `"${error.message}" names ${nameOf(value)}`);
+  const name = typeof value === 'string' ? `'${value}'` : String(value);
+  assert.ok(error.message.includes(name), `"${error.message}" names ${nameOf(value)}`);
 }
 
 const memory = new ArenaMemory({ reserve: 2 ** 20, maximum: 2 ** 20 });

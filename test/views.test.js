@@ -182,6 +182,20 @@ describe('the view cache', () => {
     assertSame(frames[2], frames[0]);
   });
 
+  it('gives one that began a chunk below the one before', () => {
+    const memory = small();
+    const below = new Arena({ memory, capacity: 8192 });
+    const arena = new Arena({ memory });
+    const ptr = arena.alloc(8);
+    new Arena({ memory }).alloc(8); // in the way of more chunk where it is
+    below.free();
+    const size = arena.capacity;
+    const view = arena.uint8(size);
+    assert.ok(view.byteOffset < ptr);
+    arena.reset();
+    assert.equal(arena.uint8(size), view);
+  });
+
   it('gives one that began a chunk, its alignment behind the block before', () => {
     const memory = small();
     const arena = new Arena({ memory });

@@ -8,8 +8,9 @@
  *
  * A mutant is run against the tests that come to its place, until one fails: first those that
  * killed others of its function, then those of its topic. What survives is run once more where the
- * optional globals are taken away or stood in for (test/node/globals.js), and against tests that
- * start processes. The tests of requests are for the files of requests only. The random programs
+ * optional globals are taken away or stood in for (test/node/globals.js), against all tests of the
+ * files that come to its place, since what runs once in a process is seen in one test only, and
+ * against tests that start processes. The tests of requests are for the files of requests only. The random programs
  * are shorter than in `npm test`, and the same in each pass.
  *
  * Survivors that nothing can tell from the original are listed in equivalent-js.json, each with the
@@ -75,7 +76,7 @@ const SLOWER = 10;
 const SLOWEST = 3000;
 
 /** Lines that have to do with globals that not every engine has. */
-const OPTIONAL = /dispose|resizable|optional|WebAssembly|Finalization/i;
+const OPTIONAL = /dispose|resizable|optional|float16|WebAssembly|Finalization/i;
 
 /** How long a worker may say nothing at all, in ms. */
 const PATIENCE = 180_000;
@@ -293,6 +294,19 @@ function stageOf(found, isWanted) {
   }
   return { files, limit };
 }
+
+/**
+ * All tests of the files of which some come to a mutant's place.
+ *
+ * @param {import('./js-mutants.js').Mutant} mutant
+ * @param {Awaited<ReturnType<typeof baseline>>} world
+ */
+function wholeFiles(mutant, world) {
+  const paths = new Set(planOf(mutant, world).flatMap(({ files }) => files.map(({ path }) => path)));
+  const found = [...paths].map((path) => ({ path, tests: world[path].tests }));
+  return stageOf(found, ({ duration }) => duration <= TOO_LONG);
+}
+
 /**
  * @param {Worker} worker
  * @param {{ files: any[], limit: number }[]} stages
@@ -317,6 +331,11 @@ async function runStages(worker, stages, name, mutant) {
 
 /** A name for a mutant that lasts as long as its file is as it is. */
 const keyOf = ({ file, start, end, replacement }) => `${file} ${start} ${end} ${replacement}`;
+
+/** By file, what nothing can tell from the original. */
+const listed = JSON.parse(readFileSync(join(here, 'equivalent-js.json'), 'utf8'));
+
+const isListed = (mutant) => (listed[mutant.file] ?? []).some((entry) => isAbout(entry, mutant));
 
 const squeezed = (/** @type {string} */ text) => text.replace(/\s+/g, ' ');
 
@@ -380,6 +399,9 @@ await each(open, async (mutant, job) => {
   if (result.status === 'survived' && OPTIONAL.test(mutant.line)) {
     result = await runStages(mine.globals, planOf(mutant, worlds.globals), name, mutant);
   }
+  if (result.status === 'survived' && !isListed(mutant)) {
+    result = await runStages(mine.plain, [wholeFiles(mutant, worlds.plain)], name, mutant);
+  }
   if (result.status === 'survived') {
     const files = IN_PROCESSES.map((test) => ({ path: join(root, test) }));
     result = await runStages(mine.plain, [{ files, limit: 20_000 }], name, mutant);
@@ -397,7 +419,6 @@ for (const { plain, globals } of workers.filter(Boolean)) {
 }
 save();
 
-const listed = JSON.parse(readFileSync(join(here, 'equivalent-js.json'), 'utf8'));
 const total = { all: 0, killed: 0, timeout: 0, survived: 0, listed: 0 };
 const rows = [];
 for (const name of chosen) {
