@@ -51,6 +51,9 @@ export class CachedView {
   view;
 }
 
+/** What the constructors of all typed arrays inherit from. */
+const TypedArray = Object.getPrototypeOf(Int8Array);
+
 /** @type {TextEncoder} made at the first use, as the decoder is: not every host has them */
 let encoder;
 /** @type {TextDecoder} */
@@ -1052,7 +1055,7 @@ function typeOf(view) {
  * @param {number} length
  */
 export function viewSize(Type, length) {
-  if (Type !== DataView && Object.getPrototypeOf(Type ?? 0) !== Object.getPrototypeOf(Int8Array)) {
+  if (Type !== DataView && Object.getPrototypeOf(Type ?? 0) !== TypedArray) {
     throw badArgument(`no view type: ${show(Type)}`);
   }
   checkSize(length, 'length');

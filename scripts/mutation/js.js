@@ -302,7 +302,9 @@ function stageOf(found, isWanted) {
  * @param {Awaited<ReturnType<typeof baseline>>} world
  */
 function wholeFiles(mutant, world) {
-  const paths = new Set(planOf(mutant, world).flatMap(({ files }) => files.map(({ path }) => path)));
+  const paths = new Set(
+    planOf(mutant, world).flatMap(({ files }) => files.map(({ path }) => path)),
+  );
   const found = [...paths].map((path) => ({ path, tests: world[path].tests }));
   return stageOf(found, ({ duration }) => duration <= TOO_LONG);
 }
