@@ -409,8 +409,8 @@ export class RequestArenas {
     if (typeof result?.then === 'function') {
       return Promise.resolve(result).finally(() => stopped(arena));
     }
-    /* It has returned, but what it has begun has not ended the response yet: callbacks have. */
-    if (!res.writableEnded) arena._handedOn = true;
+    /* What it has begun may not have ended the response yet: callbacks will. */
+    arena._handedOn = true;
     stopped(arena);
     return result;
   }

@@ -155,14 +155,14 @@ describe('the options of RequestArenas', () => {
       const arenas = newArenas(options);
       const views = () => {
         const arena = arenas.acquire();
-        const made = [arena.uint8(8), arena.uint8(8), arena.uint8(8)];
+        const made = Array.from({ length: 200 }, () => arena.uint8(8));
         arena.free();
         return made;
       };
       const [before, after] = [views(), views()];
       return after.filter((view, i) => view === before[i]).length;
     };
-    assert.equal(first({}), 3);
+    assert.equal(first({}), 128);
     assert.equal(first({ views: 2 }), 2);
     assert.equal(first({ views: 0 }), 0);
   });
@@ -403,6 +403,84 @@ describe('acquire and free', () => {
     assert.ok(arena.freed && !next.freed);
     assert.ok(next.alloc(8));
     assert.deepEqual([arenas.stats().live, arenas.stats().served], [1, 1]);
+  });
+
+  it('take an arena of one chunk back without a call of the module, and hand it out wiped', () => {
+    for (const zero of [true, false]) {
+      const arenas = newArenas({ zero });
+      const arena = arenas.acquire();
+      arena.uint8(100).fill(7);
+      const slot = arena._slot;
+      without(slot, [], () => arena.free());
+      const next = arenas.acquire();
+      const bytes = without(next, ['tryAlloc'], () => next.alloc(200));
+      if (zero) assertZero(arenas.memory, bytes, bytes + 200);
+    }
+  });
+
+  it('keep the room of several chunks in one', () => {
+    const arenas = newArenas();
+    const arena = arenas.acquire();
+    const others = [];
+    while (arena.used < MIB) {
+      arena.alloc(64 * KIB);
+      others.push(new Arena({ memory: arenas.memory, capacity: 16 }));
+    }
+    for (const other of others) other.free();
+    arena.free();
+    const next = arenas.acquire();
+    assert.ok(next.capacity >= 2 * 64 * KIB, `${next.capacity} bytes`);
+    assert.ok(without(next, [], () => next.alloc(16)));
+  });
+
+  it('wrap takes a function, and passes on what there is to call next', () => {
+    const arenas = newArenas();
+    for (const bad of [5, null, undefined, {}]) throwsArgument(() => arenas.wrap(bad));
+    const passed = [];
+    const handler = arenas.wrap((req, res, next) => passed.push(typeof next));
+    const response = () => Object.assign(new EventEmitter(), { end() {} });
+    handler({}, response());
+    handler({}, response(), 'head');
+    handler({}, response(), () => {});
+    assert.deepEqual(passed, ['undefined', 'string', 'function']);
+  });
+
+  it('errorMiddleware ends the use of its own arenas only', () => {
+    const [mine, others] = [newArenas(), newArenas()];
+    const [req, res] = [{}, Object.assign(new EventEmitter(), { end() {} })];
+    for (const arenas of [mine, others]) arenas.middleware()(req, res, () => {});
+    const passed = [];
+    mine.errorMiddleware()('error', req, res, (error) => passed.push(error));
+    res.emit('close');
+    assert.deepEqual(passed, ['error']);
+    assert.equal(mine.stats().live, 0);
+    assert.deepEqual([others.stats().live, others.stats().orphaned], [1, 1]);
+    others.errorMiddleware()('error', req, res, () => {});
+    assert.equal(others.stats().live, 0);
+  });
+
+  it('fastify has a name in what lists plug-ins', () => {
+    assert.equal(newArenas().fastify()[Symbol.for('fastify.display-name')], 'wasm-arena');
+  });
+
+  it('let go of the response, whoever keeps the arena', async () => {
+    const arenas = newArenas();
+    const kept = [];
+    const response = (() => {
+      const res = Object.assign(new EventEmitter(), { end() {} });
+      arenas.wrap((req, { end }) => {
+        kept.push(req.arena);
+        end();
+      })({}, res);
+      res.emit('close');
+      return new WeakRef(res);
+    })();
+    assert.ok(kept[0].freed);
+    for (let i = 0; i < 20 && response.deref(); i++) {
+      await nextTurn();
+      globalThis.gc();
+    }
+    assert.equal(response.deref(), undefined);
   });
 
   it('hand out arenas with the hot path of any arena', () => {
@@ -671,6 +749,8 @@ describe('limit', () => {
       throwsOutOfMemory(ask);
       assert.equal(arenas.stats().limited, i + 1, String(ask));
     });
+    assert.throws(() => arena.realloc(ptr, 900, -1), { code: 'ERR_ARENA_SIZE' });
+    assert.equal(arenas.stats().limited, asks.length);
     assert.equal(arenas.stats().refused, 0);
     assert.equal(arena.used, 900);
   });
@@ -930,6 +1010,47 @@ describe('maxConcurrent', () => {
         refused: 0,
       },
     );
+  });
+
+  it('is over for who has gone: what the handler was to return is nothing', async () => {
+    const arenas = newArenas({ maxConcurrent: 1 });
+    const first = arenas.acquire();
+    const res = new EventEmitter();
+    const served = arenas.wrap(() => assert.fail('no arena'))({}, res);
+    await nextTurn();
+    assert.equal(arenas.stats().waiting, 1);
+    res.emit('close');
+    assert.equal(await served, undefined);
+    assert.equal(arenas.stats().waiting, 0);
+    first.free();
+  });
+
+  it('is over for who has gone from Fastify, too', async () => {
+    const arenas = newArenas({ maxConcurrent: 1 });
+    const first = arenas.acquire();
+    const route = { handler: () => assert.fail('no arena') };
+    const app = { decorateRequest() {}, addHook: (_, fn) => fn(route) };
+    arenas.fastify()(app, {}, () => {});
+    const raw = new EventEmitter();
+    const served = route.handler({}, { raw });
+    raw.emit('close');
+    assert.equal(await served, undefined);
+    first.free();
+  });
+
+  it('passes on what a handler throws that had to wait', async () => {
+    const arenas = newArenas({ maxConcurrent: 1 });
+    const first = arenas.acquire();
+    const mine = new Error('mine');
+    const fail = () => {
+      throw mine;
+    };
+    const res = Object.assign(new EventEmitter(), { end() {} });
+    const served = arenas.wrap(fail)({}, res);
+    first.free();
+    await assert.rejects(served, mine);
+    res.emit('close');
+    assert.equal(arenas.stats().live, 0);
   });
 
   it('does not let anyone pass who waits', async () => {
