@@ -250,7 +250,6 @@ export function vacate(arena) {
   arena._highWater = used;
   arena._header = memory._state;
   arena._depth = 0;
-  arena._index = 0;
   arena._mark = ON_STACK;
   /* What outlives the request on its connection, such as a timer, still has the arena as its current
      one: it is not to keep the request and the response as well, or they grow old with it. */

@@ -13,8 +13,11 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'build/valgrind');
 
-/** Random programs take valgrind 40 times as long: one seed of them will do, and the fuzzer has more. */
-const ARGUMENTS = { model_test: ['1'], malloc_allocator_test: ['1'] };
+/**
+ * Valgrind takes 40 times as long, and more where a program maps much memory: one seed of the random
+ * programs will do, since the fuzzer has more, and each eleventh stack of three allocators.
+ */
+const ARGUMENTS = { model_test: ['1'], malloc_allocator_test: ['1'], family_test: ['11'] };
 
 /** What a program ends with where memcheck has found something. */
 const FOUND = 99;

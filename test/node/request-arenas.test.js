@@ -419,18 +419,40 @@ describe('acquire and free', () => {
   });
 
   it('keep the room of several chunks in one', () => {
-    const arenas = newArenas();
-    const arena = arenas.acquire();
-    const others = [];
-    while (arena.used < MIB) {
-      arena.alloc(64 * KIB);
-      others.push(new Arena({ memory: arenas.memory, capacity: 16 }));
+    for (const [most, isReleased] of [
+      [MIB, false],
+      [300 * KIB, true],
+    ]) {
+      const arenas = newArenas();
+      const arena = arenas.acquire();
+      const others = [];
+      arena.alloc(0);
+      const mark = arena.mark();
+      while (arena.used < most) {
+        arena.alloc(64 * KIB);
+        others.push(new Arena({ memory: arenas.memory, capacity: 16 }));
+      }
+      if (isReleased) arena.release(mark);
+      for (const other of others) other.free();
+      arena.free();
+      const next = arenas.acquire();
+      assert.ok(next.capacity >= 2 * 64 * KIB, `${next.capacity} bytes`);
+      assert.ok(without(next, [], () => next.alloc(16)));
     }
-    for (const other of others) other.free();
-    arena.free();
-    const next = arenas.acquire();
-    assert.ok(next.capacity >= 2 * 64 * KIB, `${next.capacity} bytes`);
-    assert.ok(without(next, [], () => next.alloc(16)));
+  });
+
+  it('begin with nothing used, ever', () => {
+    for (const zero of [true, false]) {
+      const arenas = newArenas({ zero });
+      const arena = arenas.acquire();
+      const mark = arena.mark();
+      arena.alloc(1000);
+      arena.release(mark);
+      arena.free();
+      const next = arenas.acquire();
+      next.alloc(8);
+      assert.equal(next.highWater, 8);
+    }
   });
 
   it('wrap takes a function, and passes on what there is to call next', () => {
@@ -443,6 +465,32 @@ describe('acquire and free', () => {
     handler({}, response(), 'head');
     handler({}, response(), () => {});
     assert.deepEqual(passed, ['undefined', 'string', 'function']);
+  });
+
+  it('wrap: next is no error with the two words that Express has for it', async () => {
+    for (const [word, live] of [
+      [undefined, 1],
+      ['route', 1],
+      ['router', 1],
+      ['other', 0],
+    ]) {
+      const arenas = newArenas();
+      const res = Object.assign(new EventEmitter(), { end() {} });
+      await arenas.wrap(async (req, _, next) => next(word))({}, res, () => {});
+      res.emit('close');
+      assert.equal(arenas.stats().live, live, `${word}`);
+      res.end();
+      assert.equal(arenas.stats().live, 0);
+    }
+  });
+
+  it('wrap: the response may be closed, or destroyed, when it begins', () => {
+    for (const state of [{ closed: true }, { destroyed: true }]) {
+      const arenas = newArenas();
+      const res = Object.assign(new EventEmitter(), { end() {} }, state);
+      arenas.wrap(() => res.end())({}, res);
+      assert.equal(arenas.stats().live, 0, Object.keys(state)[0]);
+    }
   });
 
   it('errorMiddleware ends the use of its own arenas only', () => {
