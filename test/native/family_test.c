@@ -29,7 +29,7 @@ static size_t count;
 static struct allocator *on;
 
 static void set_up_memory(void) {
-  host_open_chunks(&chunks, 16, 8192);
+  host_open_chunks(&chunks, 16, 512);
   on = chunks_allocator(&chunks);
   count = 0;
 }
