@@ -455,82 +455,6 @@ describe('acquire and free', () => {
     }
   });
 
-  it('wrap takes a function, and passes on what there is to call next', () => {
-    const arenas = newArenas();
-    for (const bad of [5, null, undefined, {}]) throwsArgument(() => arenas.wrap(bad));
-    const passed = [];
-    const handler = arenas.wrap((req, res, next) => passed.push(typeof next));
-    const response = () => Object.assign(new EventEmitter(), { end() {} });
-    handler({}, response());
-    handler({}, response(), 'head');
-    handler({}, response(), () => {});
-    assert.deepEqual(passed, ['undefined', 'string', 'function']);
-  });
-
-  it('wrap: next is no error with the two words that Express has for it', async () => {
-    for (const [word, live] of [
-      [undefined, 1],
-      ['route', 1],
-      ['router', 1],
-      ['other', 0],
-    ]) {
-      const arenas = newArenas();
-      const res = Object.assign(new EventEmitter(), { end() {} });
-      await arenas.wrap(async (req, _, next) => next(word))({}, res, () => {});
-      res.emit('close');
-      assert.equal(arenas.stats().live, live, `${word}`);
-      res.end();
-      assert.equal(arenas.stats().live, 0);
-    }
-  });
-
-  it('wrap: the response may be closed, or destroyed, when it begins', () => {
-    for (const state of [{ closed: true }, { destroyed: true }]) {
-      const arenas = newArenas();
-      const res = Object.assign(new EventEmitter(), { end() {} }, state);
-      arenas.wrap(() => res.end())({}, res);
-      assert.equal(arenas.stats().live, 0, Object.keys(state)[0]);
-    }
-  });
-
-  it('errorMiddleware ends the use of its own arenas only', () => {
-    const [mine, others] = [newArenas(), newArenas()];
-    const [req, res] = [{}, Object.assign(new EventEmitter(), { end() {} })];
-    for (const arenas of [mine, others]) arenas.middleware()(req, res, () => {});
-    const passed = [];
-    mine.errorMiddleware()('error', req, res, (error) => passed.push(error));
-    res.emit('close');
-    assert.deepEqual(passed, ['error']);
-    assert.equal(mine.stats().live, 0);
-    assert.deepEqual([others.stats().live, others.stats().orphaned], [1, 1]);
-    others.errorMiddleware()('error', req, res, () => {});
-    assert.equal(others.stats().live, 0);
-  });
-
-  it('fastify has a name in what lists plug-ins', () => {
-    assert.equal(newArenas().fastify()[Symbol.for('fastify.display-name')], 'wasm-arena');
-  });
-
-  it('let go of the response, whoever keeps the arena', async () => {
-    const arenas = newArenas();
-    const kept = [];
-    const response = (() => {
-      const res = Object.assign(new EventEmitter(), { end() {} });
-      arenas.wrap((req, { end }) => {
-        kept.push(req.arena);
-        end();
-      })({}, res);
-      res.emit('close');
-      return new WeakRef(res);
-    })();
-    assert.ok(kept[0].freed);
-    for (let i = 0; i < 20 && response.deref(); i++) {
-      await nextTurn();
-      globalThis.gc();
-    }
-    assert.equal(response.deref(), undefined);
-  });
-
   it('hand out arenas with the hot path of any arena', () => {
     const arena = newArena({ zero: false });
     const round = () => {
@@ -661,6 +585,84 @@ describe('acquire and free', () => {
     arena.free();
     assert.equal(arenas.acquire().highWater, 0);
     assert.equal(arenas.stats().bytes.p99, 0);
+  });
+});
+
+describe('wrap, errorMiddleware and fastify', () => {
+  it('wrap takes a function, and passes on what there is to call next', () => {
+    const arenas = newArenas();
+    for (const bad of [5, null, undefined, {}]) throwsArgument(() => arenas.wrap(bad));
+    const passed = [];
+    const handler = arenas.wrap((req, res, next) => passed.push(typeof next));
+    const response = () => Object.assign(new EventEmitter(), { end() {} });
+    handler({}, response());
+    handler({}, response(), 'head');
+    handler({}, response(), () => {});
+    assert.deepEqual(passed, ['undefined', 'string', 'function']);
+  });
+
+  it('next is no error with the two words that Express has for it', async () => {
+    for (const [word, live] of [
+      [undefined, 1],
+      ['route', 1],
+      ['router', 1],
+      ['other', 0],
+    ]) {
+      const arenas = newArenas();
+      const res = Object.assign(new EventEmitter(), { end() {} });
+      await arenas.wrap(async (req, _, next) => next(word))({}, res, () => {});
+      res.emit('close');
+      assert.equal(arenas.stats().live, live, `${word}`);
+      res.end();
+      assert.equal(arenas.stats().live, 0);
+    }
+  });
+
+  it('the response may be closed, or destroyed, when it begins', () => {
+    for (const state of [{ closed: true }, { destroyed: true }]) {
+      const arenas = newArenas();
+      const res = Object.assign(new EventEmitter(), { end() {} }, state);
+      arenas.wrap(() => res.end())({}, res);
+      assert.equal(arenas.stats().live, 0, Object.keys(state)[0]);
+    }
+  });
+
+  it('errorMiddleware ends the use of its own arenas only', () => {
+    const [mine, others] = [newArenas(), newArenas()];
+    const [req, res] = [{}, Object.assign(new EventEmitter(), { end() {} })];
+    for (const arenas of [mine, others]) arenas.middleware()(req, res, () => {});
+    const passed = [];
+    mine.errorMiddleware()('error', req, res, (error) => passed.push(error));
+    res.emit('close');
+    assert.deepEqual(passed, ['error']);
+    assert.equal(mine.stats().live, 0);
+    assert.deepEqual([others.stats().live, others.stats().orphaned], [1, 1]);
+    others.errorMiddleware()('error', req, res, () => {});
+    assert.equal(others.stats().live, 0);
+  });
+
+  it('fastify has a name in what lists plug-ins', () => {
+    assert.equal(newArenas().fastify()[Symbol.for('fastify.display-name')], 'wasm-arena');
+  });
+
+  it('the response is let go of, whoever keeps the arena', async () => {
+    const arenas = newArenas();
+    const kept = [];
+    const response = (() => {
+      const res = Object.assign(new EventEmitter(), { end() {} });
+      arenas.wrap((req, { end }) => {
+        kept.push(req.arena);
+        end();
+      })({}, res);
+      res.emit('close');
+      return new WeakRef(res);
+    })();
+    assert.ok(kept[0].freed);
+    for (let i = 0; i < 20 && response.deref(); i++) {
+      await nextTurn();
+      globalThis.gc();
+    }
+    assert.equal(response.deref(), undefined);
   });
 });
 
